@@ -1,0 +1,53 @@
+//! The replies of a job's finished acts.
+
+use serde_json::Value;
+use sqlx::{PgConnection, PgPool};
+
+use crate::ActorsError;
+
+/// The record of a step that an earlier attempt of the job finished.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the row could not be read.
+pub async fn load_checkpoint(pool: &PgPool, job_id: i64, step: &str) -> Result<Option<Value>, ActorsError> {
+    sqlx::query_scalar("select record from botticelli.act_checkpoints where job_id = $1 and step = $2")
+        .bind(job_id)
+        .bind(step)
+        .fetch_optional(pool)
+        .await
+        .map_err(ActorsError::reading)
+}
+
+/// Keeps the record of a finished step. The first record of a step stands.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the row could not be written.
+pub async fn save_checkpoint(connection: &mut PgConnection, job_id: i64, step: &str, record: &Value) -> Result<(), ActorsError> {
+    sqlx::query(
+        "insert into botticelli.act_checkpoints (job_id, step, record) values ($1, $2, $3)
+         on conflict (job_id, step) do nothing",
+    )
+    .bind(job_id)
+    .bind(step)
+    .bind(record)
+    .execute(connection)
+    .await
+    .map_err(ActorsError::writing)?;
+    Ok(())
+}
+
+/// Removes the records of a job that has ended.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the rows could not be removed.
+pub async fn clear_checkpoints(connection: &mut PgConnection, job_id: i64) -> Result<(), ActorsError> {
+    sqlx::query("delete from botticelli.act_checkpoints where job_id = $1")
+        .bind(job_id)
+        .execute(connection)
+        .await
+        .map_err(ActorsError::writing)?;
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! The history of runs: one row per attempt of a job.
+
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection, PgPool};
+
+use crate::ActorsError;
+
+/// How a run ended. A run with a failed act or an error is a failure, whatever else it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Everything it set out to do is done.
+    Success,
+    /// It is not; the message says why.
+    Failure,
+    /// There was nothing to do, or reason not to; the reason says which.
+    Skipped,
+    /// The worker stopped before it could end; the job goes on elsewhere.
+    Interrupted,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Skipped => "skipped",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// What there is to record about the end of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Ending<'a> {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What went wrong.
+    pub error_message: Option<&'a str>,
+    /// Why it was skipped or interrupted.
+    pub reason: Option<&'a str>,
+    /// Acts (or posts, for posting) that worked.
+    pub skills_succeeded: i32,
+    /// Acts (or posts) that did not.
+    pub skills_failed: i32,
+    /// What else is worth keeping: usage, counts, a narrative's output.
+    pub metadata: &'a serde_json::Value,
+}
+
+/// Opens the row of a run that begins now and notes it as the actor's last run. Gives the row's id.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the row could not be written.
+pub async fn start_execution(
+    pool: &PgPool,
+    actor: &str,
+    job_id: i64,
+    attempt: i32,
+    worker_name: &str,
+    traceparent: Option<&str>,
+) -> Result<i64, ActorsError> {
+    sqlx::query_scalar(
+        "with run as (
+           insert into botticelli.actor_server_executions (task_id, actor_name, job_id, attempt, worker_name, traceparent)
+           values ($1, $1, $2, $3, $4, $5) returning id, started_at
+         ),
+         noted as (
+           update botticelli.actor_server_state set last_run = run.started_at from run where task_id = $1
+         )
+         select id from run",
+    )
+    .bind(actor)
+    .bind(job_id)
+    .bind(attempt)
+    .bind(worker_name)
+    .bind(traceparent)
+    .fetch_one(pool)
+    .await
+    .map_err(ActorsError::writing)
+}
+
+/// Closes the row of a run. A row that is closed already stays as it is.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the row could not be written.
+pub async fn finish_execution(connection: &mut PgConnection, job_id: i64, attempt: i32, ending: &Ending<'_>) -> Result<(), ActorsError> {
+    let success = match ending.outcome {
+        Outcome::Success => Some(true),
+        Outcome::Failure => Some(false),
+        Outcome::Skipped | Outcome::Interrupted => None,
+    };
+    sqlx::query(
+        "update botticelli.actor_server_executions
+         set completed_at = clock_timestamp(), outcome = $3, success = $4, error_message = $5, reason = $6,
+             skills_succeeded = $7, skills_failed = $8, skills_skipped = 0, metadata = $9
+         where job_id = $1 and attempt = $2 and outcome = 'running'",
+    )
+    .bind(job_id)
+    .bind(attempt)
+    .bind(ending.outcome.as_str())
+    .bind(success)
+    .bind(ending.error_message)
+    .bind(ending.reason)
+    .bind(ending.skills_succeeded)
+    .bind(ending.skills_failed)
+    .bind(ending.metadata)
+    .execute(connection)
+    .await
+    .map_err(ActorsError::writing)?;
+    Ok(())
+}
+
+/// Closes the row of a run whose worker is gone.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the row could not be written.
+pub async fn mark_lost(connection: &mut PgConnection, job_id: i64, attempt: i32) -> Result<(), ActorsError> {
+    sqlx::query(
+        "update botticelli.actor_server_executions
+         set completed_at = clock_timestamp(), outcome = 'lost', success = false,
+             error_message = 'worker ' || worker_name || ' was lost during this run'
+         where job_id = $1 and attempt = $2 and outcome = 'running'",
+    )
+    .bind(job_id)
+    .bind(attempt)
+    .execute(connection)
+    .await
+    .map_err(ActorsError::writing)?;
+    Ok(())
+}
+
+/// A run.
+#[derive(Debug, Clone, PartialEq, FromRow)]
+pub struct ExecutionRow {
+    /// The run.
+    pub id: i64,
+    /// The actor, under the seed's other name for it.
+    pub task_id: String,
+    /// The actor.
+    pub actor_name: String,
+    /// The job it was an attempt of.
+    pub job_id: i64,
+    /// Which attempt.
+    pub attempt: i32,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub completed_at: Option<DateTime<Utc>>,
+    /// `running`, `success`, `failure`, `skipped`, `interrupted` or `lost`.
+    pub outcome: String,
+    /// `None` while it runs, and for one that was skipped or interrupted.
+    pub success: Option<bool>,
+    /// Acts or posts that worked.
+    pub skills_succeeded: Option<i32>,
+    /// Acts or posts that did not.
+    pub skills_failed: Option<i32>,
+    /// What went wrong.
+    pub error_message: Option<String>,
+    /// Why it was skipped or interrupted.
+    pub reason: Option<String>,
+}
+
+/// One run; `None` when there is no such id.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the row could not be read.
+pub async fn get_execution(pool: &PgPool, id: i64) -> Result<Option<ExecutionRow>, ActorsError> {
+    sqlx::query_as(
+        "select id, task_id, actor_name, job_id, attempt, started_at, completed_at, outcome, success, skills_succeeded,
+                skills_failed, error_message, reason
+         from botticelli.actor_server_executions where id = $1",
+    )
+    .bind(id)
+    .fetch_optional(pool)
+    .await
+    .map_err(ActorsError::reading)
+}
+
+/// Runs of all actors, newest first.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the rows could not be read.
+pub async fn list_executions(pool: &PgPool, limit: i64, offset: i64) -> Result<Vec<ExecutionRow>, ActorsError> {
+    sqlx::query_as(
+        "select id, task_id, actor_name, job_id, attempt, started_at, completed_at, outcome, success, skills_succeeded,
+                skills_failed, error_message, reason
+         from botticelli.actor_server_executions order by started_at desc, id desc limit $1 offset $2",
+    )
+    .bind(limit)
+    .bind(offset)
+    .fetch_all(pool)
+    .await
+    .map_err(ActorsError::reading)
+}
+
+/// Runs of one actor, newest first.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the rows could not be read.
+pub async fn list_actor_executions(pool: &PgPool, actor: &str, limit: i64, offset: i64) -> Result<Vec<ExecutionRow>, ActorsError> {
+    sqlx::query_as(
+        "select id, task_id, actor_name, job_id, attempt, started_at, completed_at, outcome, success, skills_succeeded,
+                skills_failed, error_message, reason
+         from botticelli.actor_server_executions where task_id = $1 order by started_at desc, id desc limit $2 offset $3",
+    )
+    .bind(actor)
+    .bind(limit)
+    .bind(offset)
+    .fetch_all(pool)
+    .await
+    .map_err(ActorsError::reading)
+}

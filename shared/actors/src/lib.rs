@@ -1,0 +1,20 @@
+//! Who runs: the actors as configured, whether they may run, and every run they made.
+//!
+//! `actor_server_state` holds one row per actor: its pause, its breaker, its last and next run.
+//! `actor_server_executions` holds one row per attempt of a job, with a truthful outcome. `act_checkpoints` holds the
+//! replies of a job's finished acts until the job ends, so that another worker can go on where one stopped.
+
+mod checkpoint;
+mod execution;
+mod failure;
+mod pause;
+mod registry;
+
+pub use checkpoint::{clear_checkpoints, load_checkpoint, save_checkpoint};
+pub use execution::{
+    Ending, ExecutionRow, Outcome, finish_execution, get_execution, list_actor_executions, list_executions, mark_lost,
+    start_execution,
+};
+pub use failure::ActorsError;
+pub use pause::{Breaker, BreakerChange, half_open_due_breakers, pause, record_failure, record_success, resume};
+pub use registry::{ActorRow, Registration, get_actor, list_actors, register, retire_missing, set_next_run};

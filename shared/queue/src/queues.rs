@@ -1,0 +1,70 @@
+//! The queues themselves.
+
+use sqlx::{FromRow, PgConnection, PgPool};
+
+use crate::QueueError;
+
+/// Makes a queue known, or updates its kind and default tries. Idempotent; any process may call it at start.
+///
+/// # Errors
+///
+/// [`QueueError::Database`] when the row could not be written.
+pub async fn register_queue(connection: &mut PgConnection, name: &str, kind: &str, max_attempts: u16) -> Result<(), QueueError> {
+    sqlx::query(
+        "insert into botticelli.queues (name, kind, max_attempts) values ($1, $2, $3)
+         on conflict (name) do update set kind = excluded.kind, max_attempts = excluded.max_attempts
+         where (queues.kind, queues.max_attempts) is distinct from (excluded.kind, excluded.max_attempts)",
+    )
+    .bind(name)
+    .bind(kind)
+    .bind(i32::from(max_attempts))
+    .execute(connection)
+    .await
+    .map_err(QueueError::while_doing("register a queue"))?;
+    Ok(())
+}
+
+/// Whether a job of this queue waits or runs.
+///
+/// # Errors
+///
+/// [`QueueError::Database`] when the statement fails.
+pub async fn has_unfinished(connection: &mut PgConnection, queue: &str) -> Result<bool, QueueError> {
+    sqlx::query_scalar("select exists (select from botticelli.jobs where queue = $1)")
+        .bind(queue)
+        .fetch_one(connection)
+        .await
+        .map_err(QueueError::while_doing("look for unfinished jobs"))
+}
+
+/// How much a queue holds.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct QueueDepth {
+    /// The queue.
+    pub queue: String,
+    /// Jobs that are due and wait.
+    pub due: i64,
+    /// Jobs that wait for their time.
+    pub later: i64,
+    /// Jobs that run.
+    pub running: i64,
+}
+
+/// How much each queue holds, by name.
+///
+/// # Errors
+///
+/// [`QueueError::Database`] when the statement fails.
+pub async fn depth(pool: &PgPool) -> Result<Vec<QueueDepth>, QueueError> {
+    sqlx::query_as(
+        "select queues.name as queue,
+                count(jobs.id) filter (where state <> 'running' and run_at <= now()) as due,
+                count(jobs.id) filter (where state <> 'running' and run_at > now()) as later,
+                count(jobs.id) filter (where state = 'running') as running
+         from botticelli.queues left join botticelli.jobs on jobs.queue = queues.name
+         group by queues.name order by queues.name",
+    )
+    .fetch_all(pool)
+    .await
+    .map_err(QueueError::while_doing("count jobs"))
+}

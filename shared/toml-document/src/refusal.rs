@@ -1,0 +1,132 @@
+//! Why a document is refused.
+
+use toml::de::DeTable;
+
+use crate::{
+    key_path::{dotted, key_path_at},
+    location::Location,
+    nearest::nearest,
+};
+
+/// Why a document is refused, with the place of the mistake.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TomlError {
+    /// The text is not TOML.
+    #[error("{location}: {detail}")]
+    Syntax {
+        /// Where reading stopped.
+        location: Location,
+        /// What the parser met and wanted.
+        detail: String,
+    },
+    /// A key that this table does not have.
+    #[error("{location}: unknown key `{key}`{}", way_out(key, expected))]
+    UnknownKey {
+        /// Where the key stands.
+        location: Location,
+        /// The key as written.
+        key: String,
+        /// The dotted path of the table that holds it; empty for the document itself.
+        table: String,
+        /// The keys that the table may have.
+        expected: Vec<String>,
+    },
+    /// A key that this table must have.
+    #[error("{location}: missing key `{key}`{}", within(table))]
+    MissingKey {
+        /// Where the table stands.
+        location: Location,
+        /// The missing key.
+        key: String,
+        /// The dotted path of the table that lacks it; empty for the document itself.
+        table: String,
+    },
+    /// A value of the wrong kind, or not among the allowed ones.
+    #[error("{location}: {}{detail}", of_key(key))]
+    Value {
+        /// Where the value stands.
+        location: Location,
+        /// The dotted path of the value's key; empty for the document itself.
+        key: String,
+        /// What is wrong with the value.
+        detail: String,
+    },
+}
+
+impl TomlError {
+    /// Where the mistake stands.
+    pub fn location(&self) -> &Location {
+        match self {
+            Self::Syntax { location, .. }
+            | Self::UnknownKey { location, .. }
+            | Self::MissingKey { location, .. }
+            | Self::Value { location, .. } => location,
+        }
+    }
+
+    /// Finds out what `error`, which reading `text` from `path` gave, means for the author of the document.
+    pub(crate) fn explain(path: &str, text: &str, error: &toml::de::Error) -> Self {
+        let root = match DeTable::parse(text) {
+            Ok(root) => root,
+            Err(syntax) => {
+                let offset = syntax.span().map_or(text.len(), |span| span.start);
+                let location = Location::of(path, text, offset);
+                return Self::Syntax { location, detail: one_line(syntax.message()) };
+            }
+        };
+        let span = error.span().unwrap_or(0..0);
+        let location = Location::of(path, text, span.start);
+        let mut parts = key_path_at(root.get_ref(), &span);
+        let message = error.message();
+        if let Some((key, expected)) = unknown(message, "unknown field `") {
+            // The mistake's place is the key itself, so the table is everything before it.
+            parts.pop();
+            return Self::UnknownKey { location, key, table: dotted(&parts), expected };
+        }
+        if let Some(key) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
+            return Self::MissingKey { location, key: key.to_owned(), table: dotted(&parts) };
+        }
+        let detail = match unknown(message, "unknown variant `") {
+            Some((value, expected)) => format!("unknown value `{value}`{}", way_out_of_value(&value, &expected)),
+            None => one_line(message),
+        };
+        Self::Value { location, key: dotted(&parts), detail }
+    }
+}
+
+/// Splits serde's "unknown field `x`, expected one of `a`, `b`" into the word and what was expected.
+fn unknown(message: &str, prefix: &str) -> Option<(String, Vec<String>)> {
+    let rest = message.strip_prefix(prefix)?;
+    let (word, expected) = rest.split_once("`, expected ").or_else(|| rest.split_once("`, there are no "))?;
+    let expected = expected.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+    Some((word.to_owned(), expected))
+}
+
+fn way_out(word: &str, expected: &[String]) -> String {
+    suggestion(word, expected, "the keys here are")
+}
+
+fn way_out_of_value(word: &str, expected: &[String]) -> String {
+    suggestion(word, expected, "the values here are")
+}
+
+fn suggestion(word: &str, expected: &[String], listing: &str) -> String {
+    match nearest(word, expected.iter().map(String::as_str)) {
+        Some(near) => format!("; did you mean `{near}`?"),
+        None if expected.is_empty() => "; nothing may stand here".to_owned(),
+        None => format!("; {listing} `{}`", expected.join("`, `")),
+    }
+}
+
+fn within(table: &str) -> String {
+    if table.is_empty() { String::new() } else { format!(" in `{table}`") }
+}
+
+fn of_key(key: &str) -> String {
+    if key.is_empty() { String::new() } else { format!("key `{key}`: ") }
+}
+
+fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,5 @@
+//! What readers of strict TOML are promised.
+
+mod places;
+mod refusals;
+mod suggestions;
