@@ -11,6 +11,7 @@ declare
   end;
   key text;
   value jsonb;
+  most integer;
 begin
   if args is null or jsonb_typeof(args) <> 'object' then
     raise exception 'args of queue "%" must be a JSON object, not %', queue, coalesce(jsonb_typeof(args), 'NULL')
@@ -26,10 +27,10 @@ begin
         using errcode = '22023', hint = format('Known arguments: %s.', array_to_string(known, ', '));
     end if;
     if key in ('iterations', 'limit') then
-      if jsonb_typeof(value) <> 'number' or value::numeric <> trunc(value::numeric)
-         or value::numeric not between 1 and case key when 'limit' then 100 else 1000 end then
-        raise exception 'argument "%" of queue "%" must be a whole number from 1 to %, not %', key, queue,
-          case key when 'limit' then 100 else 1000 end, value using errcode = '22023';
+      most := case key when 'limit' then 100 else 1000 end;
+      if jsonb_typeof(value) <> 'number' or value::numeric <> trunc(value::numeric) or value::numeric not between 1 and most then
+        raise exception 'argument "%" of queue "%" must be a whole number from 1 to %, not %', key, queue, most, value
+          using errcode = '22023';
       end if;
     elsif key = 'args' and jsonb_typeof(value) <> 'object' then
       raise exception 'argument "args" of queue "%" must be a JSON object of template values, not %', queue, value

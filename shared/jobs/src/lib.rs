@@ -3,10 +3,14 @@
 //! `botticelli.check_args` in `migrations/0004_enqueue.sql` refuses the same mistakes at enqueue; the worker checks again,
 //! because a row can be inserted by hand.
 
+mod registry;
+
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub use registry::{FleetActor, RegisterError, register_fleet};
 
 /// What an actor does with its narrative. Stored in `jobs.kind`: renaming one orphans rows already queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

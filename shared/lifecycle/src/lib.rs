@@ -1,5 +1,5 @@
 //! Living and dying: how a process of the fleet is asked to stop, what exit code it leaves, and the private
-//! PostgreSQL cluster that `botticelli up` and the tests run on.
+//! Postgres cluster that `botticelli up` and the tests run on.
 //!
 //! Nothing here reads the environment or the clock of the wall; a binary passes in what it was given.
 

@@ -1,4 +1,4 @@
-//! A private PostgreSQL cluster: one directory, one server on the loopback, started from the binaries of the machine.
+//! A private Postgres cluster: one directory, one server on the loopback, started from the binaries of the machine.
 //!
 //! The files of a data directory:
 //!
@@ -53,12 +53,21 @@ pub struct ClusterOptions {
 impl ClusterOptions {
     /// A durable cluster of 60 connections in `data_dir`, from whatever binaries the machine has.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), binaries: None, fast_unsafe: false, max_connections: 60 }
+        Self {
+            data_dir: data_dir.into(),
+            binaries: None,
+            fast_unsafe: false,
+            max_connections: 60,
+        }
     }
 
     /// The same cluster for tests: 200 connections and no care for the data after a crash.
     pub fn for_tests(data_dir: impl Into<PathBuf>) -> Self {
-        Self { fast_unsafe: true, max_connections: 200, ..Self::new(data_dir) }
+        Self {
+            fast_unsafe: true,
+            max_connections: 200,
+            ..Self::new(data_dir)
+        }
     }
 }
 
@@ -81,7 +90,7 @@ impl Cluster {
     ///
     /// A server that a killed owner left running there is adopted with all its data, and stopped by this owner. When
     /// this returns, the server answers on 127.0.0.1 and the database `botticelli` exists. A process that runs as
-    /// root starts the server as the account `postgres`, because PostgreSQL refuses to run as root.
+    /// root starts the server as the account `postgres`, because Postgres refuses to run as root.
     ///
     /// # Errors
     ///
@@ -103,7 +112,13 @@ impl Cluster {
         login.create_database(DATABASE).await?;
         let url = login.url(DATABASE);
         data_dir.write_secret("database_url", &url)?;
-        Ok(Self { data_dir, server, login, url, _lock: lock })
+        Ok(Self {
+            data_dir,
+            server,
+            login,
+            url,
+            _lock: lock,
+        })
     }
 
     /// The URL of the database `botticelli`, password included.
@@ -136,7 +151,10 @@ impl Cluster {
     /// It may be raced against other work and called again.
     pub async fn died(&mut self) -> ClusterError {
         self.server.exited().await;
-        ClusterError::Died { pid: self.server.pid(), log: self.data_dir.log_tail() }
+        ClusterError::Died {
+            pid: self.server.pid(),
+            log: self.data_dir.log_tail(),
+        }
     }
 
     /// Shuts the server down and waits for it: fast shutdown first, immediate after 30 seconds.

@@ -17,7 +17,10 @@ impl Shutdown {
     pub fn new() -> Self {
         let stop = CancellationToken::new();
         // A child is cancelled with its parent, so a hard stop always drains as well.
-        Self { drain: stop.child_token(), stop }
+        Self {
+            drain: stop.child_token(),
+            stop,
+        }
     }
 
     /// Asks every task to take no new work and to finish what it has. Asking twice changes nothing.
@@ -32,7 +35,11 @@ impl Shutdown {
 
     /// Moves one stage on, as one more signal does: the first call drains, the second stops.
     pub fn escalate(&self) {
-        if self.is_draining() { self.request_stop() } else { self.request_drain() }
+        if self.is_draining() {
+            self.request_stop();
+        } else {
+            self.request_drain();
+        }
     }
 
     /// Whether new work must be left alone.

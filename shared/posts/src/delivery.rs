@@ -3,6 +3,8 @@
 //! `planned → sending → published | failed | unconfirmed`. A delivery in `sending` may have been published: it is only
 //! sent again while the platform recognises the same nonce, and is `unconfirmed` (a person decides) after that.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection, PgPool};
@@ -34,8 +36,6 @@ pub struct Delivery {
     pub epoch: i32,
     /// Where it stands.
     pub state: DeliveryState,
-    /// Seconds since the first try began, by the database's clock.
-    pub seconds_since_first_send: Option<f64>,
     /// The trace the post was written in.
     pub traceparent: Option<String>,
 }
@@ -109,8 +109,7 @@ pub async fn in_hand(pool: &PgPool, job_id: i64, platform: &str, channel: &str, 
          )
          update botticelli.deliveries as delivery set job_id = $1
          from open where delivery.id = open.id
-         returning delivery.id, approved_post_id, channel, payload, epoch, state,
-                   extract(epoch from clock_timestamp() - first_sent_at)::float8 as seconds_since_first_send, traceparent",
+         returning delivery.id, approved_post_id, channel, payload, epoch, state, traceparent",
     )
     .bind(job_id)
     .bind(platform)
@@ -123,24 +122,26 @@ pub async fn in_hand(pool: &PgPool, job_id: i64, platform: &str, channel: &str, 
     Ok(deliveries)
 }
 
-/// Notes that a try begins, in a transaction that must commit before any byte leaves.
+/// Notes that a try begins, in a transaction that must commit before any byte leaves. Gives the time since the first try
+/// began, by the database's clock; nearly zero when this is the first.
 ///
 /// # Errors
 ///
-/// [`PostsError`] when the row could not be written.
-pub async fn begin_send(connection: &mut PgConnection, delivery_id: i64, nonce: &str) -> Result<(), PostsError> {
-    sqlx::query(
+/// [`PostsError`] when the row could not be written, or the delivery is not unfinished any more.
+pub async fn begin_send(connection: &mut PgConnection, delivery_id: i64, nonce: &str) -> Result<Duration, PostsError> {
+    let seconds: f64 = sqlx::query_scalar(
         "update botticelli.deliveries
          set state = 'sending', nonce = $2, sends = sends + 1, last_sent_at = clock_timestamp(),
              first_sent_at = coalesce(first_sent_at, clock_timestamp())
-         where id = $1 and state in ('planned', 'sending')",
+         where id = $1 and state in ('planned', 'sending')
+         returning greatest(extract(epoch from clock_timestamp() - first_sent_at), 0)::float8",
     )
     .bind(delivery_id)
     .bind(nonce)
-    .execute(connection)
+    .fetch_one(connection)
     .await
     .map_err(PostsError::writing)?;
-    Ok(())
+    Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
 /// Notes that the last try certainly published nothing: the delivery is planned again, as if it had not been begun.

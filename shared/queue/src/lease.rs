@@ -8,7 +8,8 @@ use sqlx::PgPool;
 
 use crate::{QueueError, WorkerId};
 
-/// Registers a worker under a lease of `lease` from now. `name` is for people: host and process id.
+/// Registers a worker under a lease of `lease` from now. `name` is for people: host and process id. Registering again, when
+/// the answer to the first time was lost, is harmless.
 ///
 /// # Errors
 ///
@@ -16,7 +17,8 @@ use crate::{QueueError, WorkerId};
 pub async fn register_worker(pool: &PgPool, worker: WorkerId, name: &str, lease: Duration) -> Result<(), QueueError> {
     sqlx::query(
         "insert into botticelli.workers (id, name, lease_until)
-         values ($1, $2, clock_timestamp() + make_interval(secs => $3))",
+         values ($1, $2, clock_timestamp() + make_interval(secs => $3))
+         on conflict (id) do update set lease_until = excluded.lease_until",
     )
     .bind(worker)
     .bind(name)

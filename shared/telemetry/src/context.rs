@@ -68,8 +68,7 @@ fn parse(text: &str) -> Option<SpanContext> {
     if !well_formed {
         return None;
     }
-    let context =
-        TraceContextPropagator::new().extract_with_context(&Context::new(), &OnlyTraceparent(text));
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &OnlyTraceparent(text));
     let span = context.span().span_context().clone();
     span.is_valid().then_some(span)
 }

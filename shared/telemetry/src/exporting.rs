@@ -24,13 +24,9 @@ pub(crate) struct Collector {
 impl Collector {
     pub(crate) fn at(endpoint: String) -> Result<Self, TelemetryError> {
         let base = endpoint.trim().trim_end_matches('/');
-        let host = base
-            .strip_prefix("http://")
-            .or_else(|| base.strip_prefix("https://"));
+        let host = base.strip_prefix("http://").or_else(|| base.strip_prefix("https://"));
         match host {
-            Some(host) if !host.is_empty() => Ok(Self {
-                base: base.to_owned(),
-            }),
+            Some(host) if !host.is_empty() => Ok(Self { base: base.to_owned() }),
             _ => Err(TelemetryError::Endpoint { endpoint }),
         }
     }
@@ -90,10 +86,7 @@ impl<E> Announced<E> {
             return;
         }
         match result {
-            Ok(()) => tracing::info!(
-                signal = self.signal,
-                "the OTLP collector accepts data again"
-            ),
+            Ok(()) => tracing::info!(signal = self.signal, "the OTLP collector accepts data again"),
             Err(error) => tracing::warn!(
                 signal = self.signal,
                 error = %error,
@@ -103,9 +96,7 @@ impl<E> Announced<E> {
     }
 }
 
-impl<E: opentelemetry_sdk::trace::SpanExporter> opentelemetry_sdk::trace::SpanExporter
-    for Announced<E>
-{
+impl<E: opentelemetry_sdk::trace::SpanExporter> opentelemetry_sdk::trace::SpanExporter for Announced<E> {
     async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
         self.announce(&self.inner.export(batch).await);
         Ok(())
@@ -167,9 +158,7 @@ mod tests {
             if self.reachable.load(Ordering::Relaxed) {
                 Ok(())
             } else {
-                Err(OTelSdkError::InternalFailure(
-                    "connection refused".to_owned(),
-                ))
+                Err(OTelSdkError::InternalFailure("connection refused".to_owned()))
             }
         }
     }
@@ -178,11 +167,7 @@ mod tests {
     struct Lines(Arc<AtomicUsize>);
 
     impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Lines {
-        fn on_event(
-            &self,
-            _event: &tracing::Event<'_>,
-            _context: tracing_subscriber::layer::Context<'_, S>,
-        ) {
+        fn on_event(&self, _event: &tracing::Event<'_>, _context: tracing_subscriber::layer::Context<'_, S>) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -196,17 +181,14 @@ mod tests {
     fn a_collector_that_stays_away_is_announced_once_and_so_is_its_return() {
         let lines = Lines::default();
         let exporter = Announced::new("traces", Switched::default());
-        tracing::subscriber::with_default(
-            tracing_subscriber::registry().with(lines.clone()),
-            || {
-                export(&exporter);
-                export(&exporter);
-                assert_eq!(lines.0.load(Ordering::Relaxed), 1);
-                exporter.inner.reachable.store(true, Ordering::Relaxed);
-                export(&exporter);
-                export(&exporter);
-                assert_eq!(lines.0.load(Ordering::Relaxed), 2);
-            },
-        );
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines.clone()), || {
+            export(&exporter);
+            export(&exporter);
+            assert_eq!(lines.0.load(Ordering::Relaxed), 1);
+            exporter.inner.reachable.store(true, Ordering::Relaxed);
+            export(&exporter);
+            export(&exporter);
+            assert_eq!(lines.0.load(Ordering::Relaxed), 2);
+        });
     }
 }

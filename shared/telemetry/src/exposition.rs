@@ -42,10 +42,7 @@ impl Exposition {
 /// # Errors
 ///
 /// [`TelemetryError::Registry`] when the reader cannot be attached.
-pub fn local_metrics(
-    role: &'static str,
-    instance_id: &str,
-) -> Result<(Arc<Metrics>, Exposition), TelemetryError> {
+pub fn local_metrics(role: &'static str, instance_id: &str) -> Result<(Arc<Metrics>, Exposition), TelemetryError> {
     metrics_with(role, describe(role, instance_id), None)
 }
 
@@ -63,9 +60,7 @@ pub(crate) fn metrics_with(
         .scope_info_enabled(false)
         .build()
         .map_err(TelemetryError::Registry)?;
-    let mut builder = SdkMeterProvider::builder()
-        .with_resource(resource)
-        .with_reader(reader);
+    let mut builder = SdkMeterProvider::builder().with_resource(resource).with_reader(reader);
     if let Some(exporter) = push {
         builder = builder.with_reader(PeriodicReader::builder(exporter).build());
     }

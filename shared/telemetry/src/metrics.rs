@@ -12,14 +12,10 @@ mod labels;
 pub use labels::{PauseReason, PostOutcome, Status, TokenKind};
 
 /// A local model answers within seconds, a long narrative within half an hour.
-const EXECUTION_BUCKETS: [f64; 12] = [
-    0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0,
-];
+const EXECUTION_BUCKETS: [f64; 12] = [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0];
 
 /// A notified worker starts within milliseconds; a job behind a long queue waits for an hour.
-const WAIT_BUCKETS: [f64; 12] = [
-    0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0,
-];
+const WAIT_BUCKETS: [f64; 12] = [0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0];
 
 type PauseStates = Arc<Mutex<BTreeMap<String, Option<PauseReason>>>>;
 
@@ -58,10 +54,7 @@ impl Metrics {
         };
         let pauses = PauseStates::default();
         let metrics = Self {
-            executions: counter(
-                metric::ACTOR_EXECUTIONS,
-                "Finished actor executions by status.",
-            ),
+            executions: counter(metric::ACTOR_EXECUTIONS, "Finished actor executions by status."),
             active: meter
                 .i64_up_down_counter(metric::ACTIVE_ACTORS)
                 .with_description("Actor executions in progress in this process.")
@@ -96,10 +89,7 @@ impl Metrics {
                 "Time between a job becoming due and a worker starting it.",
                 &WAIT_BUCKETS,
             ),
-            llm_tokens: counter(
-                metric::LLM_TOKENS,
-                "Language model tokens by provider, model and type.",
-            ),
+            llm_tokens: counter(metric::LLM_TOKENS, "Language model tokens by provider, model and type."),
             posts: counter(metric::POSTS, "Posts by what became of them."),
             db_up: gauge(
                 metric::DB_UP,
@@ -109,11 +99,7 @@ impl Metrics {
             pauses,
         };
         metrics.active.add(0, &[]);
-        gauge(
-            metric::BUILD_INFO,
-            "Always 1; the labels say which build is running.",
-        )
-        .record(
+        gauge(metric::BUILD_INFO, "Always 1; the labels say which build is running.").record(
             1,
             &[
                 KeyValue::new(label::VERSION, env!("CARGO_PKG_VERSION")),
@@ -153,10 +139,8 @@ impl Metrics {
             self.execution_duration
                 .record(duration.as_secs_f64(), &[actor_label(actor)]);
         }
-        self.skills.add(
-            skills_succeeded,
-            &[actor_label(actor), status_label("succeeded")],
-        );
+        self.skills
+            .add(skills_succeeded, &[actor_label(actor), status_label("succeeded")]);
         self.skills
             .add(skills_failed, &[actor_label(actor), status_label("failed")]);
     }
@@ -175,22 +159,19 @@ impl Metrics {
 
     /// Reports how many times in a row the actor has failed.
     pub fn set_consecutive_failures(&self, actor: &str, failures: u64) {
-        self.consecutive_failures
-            .record(failures, &[actor_label(actor)]);
+        self.consecutive_failures.record(failures, &[actor_label(actor)]);
     }
 
     /// Reports the moment of the actor's last success, in seconds since 1970.
     pub fn set_last_success(&self, actor: &str, unix_seconds: i64) {
-        self.last_success
-            .record(unix_seconds, &[actor_label(actor)]);
+        self.last_success.record(unix_seconds, &[actor_label(actor)]);
     }
 
     /// Counts jobs that were taken back from a worker that had lost them.
     ///
     /// The reason is a label, hence a constant of the program and never a text made at run time.
     pub fn jobs_rescued(&self, jobs: u64, reason: &'static str) {
-        self.jobs_rescued
-            .add(jobs, &[KeyValue::new(label::REASON, reason)]);
+        self.jobs_rescued.add(jobs, &[KeyValue::new(label::REASON, reason)]);
     }
 
     /// Records how long a job had been due when a worker started it.
@@ -212,8 +193,7 @@ impl Metrics {
 
     /// Counts one post by what became of it.
     pub fn post(&self, outcome: PostOutcome) {
-        self.posts
-            .add(1, &[KeyValue::new(label::OUTCOME, outcome.as_str())]);
+        self.posts.add(1, &[KeyValue::new(label::OUTCOME, outcome.as_str())]);
     }
 
     /// Reports whether the last round trip to the database succeeded.
@@ -245,10 +225,7 @@ fn paused_gauge(meter: &Meter, pauses: &PauseStates) -> ObservableGauge<u64> {
             for (actor, reason) in lock(&pauses).iter() {
                 let value = u64::from(reason.is_some());
                 let reason = reason.map_or("none", PauseReason::as_str);
-                observer.observe(
-                    value,
-                    &[actor_label(actor), KeyValue::new(label::REASON, reason)],
-                );
+                observer.observe(value, &[actor_label(actor), KeyValue::new(label::REASON, reason)]);
             }
         })
         .build()

@@ -104,10 +104,7 @@ pub fn prepare(options: TelemetryOptions) -> Result<(Telemetry, Dispatch), Telem
     };
     let resource = describe(service_role, &instance_id);
     let collector = otlp_endpoint.map(Collector::at).transpose()?;
-    let push = collector
-        .as_ref()
-        .map(Collector::metric_exporter)
-        .transpose()?;
+    let push = collector.as_ref().map(Collector::metric_exporter).transpose()?;
     let tracer_provider = match &collector {
         Some(collector) => Some(
             SdkTracerProvider::builder()
@@ -133,9 +130,7 @@ pub fn prepare(options: TelemetryOptions) -> Result<(Telemetry, Dispatch), Telem
             .with_tracked_inactivity(false)
             .with_filter(filter_fn(is_traced).with_max_level_hint(LevelFilter::INFO))
     });
-    let subscriber = Registry::default()
-        .with(traces)
-        .with(lines.with_filter(filter));
+    let subscriber = Registry::default().with(traces).with(lines.with_filter(filter));
     let telemetry = Telemetry {
         metrics,
         exposition,
@@ -182,9 +177,7 @@ impl Telemetry {
         // Plain threads that are never joined: a provider may ignore the time-out it is given, and a blocking task would
         // hold up the end of the runtime. Both at once, or a hanging collector would cost the budget twice.
         thread::spawn(move || {
-            let traces = thread::spawn(move || {
-                tracer_provider.map(|it| it.shutdown_with_timeout(FLUSH_BUDGET))
-            });
+            let traces = thread::spawn(move || tracer_provider.map(|it| it.shutdown_with_timeout(FLUSH_BUDGET)));
             let metrics = meter_provider.shutdown_with_timeout(FLUSH_BUDGET);
             let traces = traces.join().ok().flatten();
             // The receiver is gone when the time was up; then nobody waits for the answer.

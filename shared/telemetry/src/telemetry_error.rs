@@ -6,9 +6,7 @@ use opentelemetry_sdk::error::OTelSdkError;
 #[non_exhaustive]
 pub enum TelemetryError {
     /// The log filter does not parse.
-    #[error(
-        "log filter `{filter}` does not parse; write for example `info` or `info,botticelli_queue=debug`"
-    )]
+    #[error("log filter `{filter}` does not parse; write for example `info` or `info,botticelli_queue=debug`")]
     Filter {
         /// The filter as given.
         filter: String,
@@ -43,8 +41,6 @@ pub enum TelemetryError {
     #[error("the metrics could not be rendered")]
     Render(#[source] prometheus::Error),
     /// Another part of the process has installed a tracing subscriber already.
-    #[error(
-        "a tracing subscriber is installed already; start telemetry once per process, before anything else"
-    )]
+    #[error("a tracing subscriber is installed already; start telemetry once per process, before anything else")]
     AlreadyStarted(#[source] tracing::subscriber::SetGlobalDefaultError),
 }

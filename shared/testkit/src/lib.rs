@@ -1,1 +1,18 @@
-//! Placeholder.
+//! What the tests of all rooms stand on: a Postgres database per test, stubs of the LLM and of Discord with faults,
+//! and a handle on a real process.
+//!
+//! A development dependency only. Whatever cannot be set up panics with its reason, because a test has nobody to
+//! hand an error to; waiting ends with a panic after [`PATIENCE`].
+
+mod connections;
+mod database;
+mod discord;
+mod journal;
+mod llm;
+mod process;
+
+pub use database::{TestDatabase, database};
+pub use discord::{DiscordFault, DiscordMessage, DiscordRequest, RateLimitScope, StubDiscord};
+pub use journal::PATIENCE;
+pub use llm::{LlmReply, LlmRequest, StubLlm};
+pub use process::Process;

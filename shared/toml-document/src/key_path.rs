@@ -11,7 +11,11 @@ use toml::{
 ///
 /// Elements of arrays are parts of their own, written `[2]`, from 0.
 pub(crate) fn key_path_at(root: &DeTable<'_>, span: &Range<usize>) -> Vec<String> {
-    let mut search = Search { span, path: Vec::new(), best: None };
+    let mut search = Search {
+        span,
+        path: Vec::new(),
+        best: None,
+    };
     search.table(root);
     search.best.map(|(_, path)| path).unwrap_or_default()
 }

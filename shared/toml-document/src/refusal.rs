@@ -72,33 +72,59 @@ impl TomlError {
             Err(syntax) => {
                 let offset = syntax.span().map_or(text.len(), |span| span.start);
                 let location = Location::of(path, text, offset);
-                return Self::Syntax { location, detail: one_line(syntax.message()) };
+                return Self::Syntax {
+                    location,
+                    detail: one_line(syntax.message()),
+                };
             }
         };
         let span = error.span().unwrap_or(0..0);
         let location = Location::of(path, text, span.start);
-        let mut parts = key_path_at(root.get_ref(), &span);
+        // A key that the document itself lacks is reported for the whole of it, which no table in it may claim.
+        let mut parts = if span == root.span() {
+            Vec::new()
+        } else {
+            key_path_at(root.get_ref(), &span)
+        };
         let message = error.message();
         if let Some((key, expected)) = unknown(message, "unknown field `") {
             // The mistake's place is the key itself, so the table is everything before it.
             parts.pop();
-            return Self::UnknownKey { location, key, table: dotted(&parts), expected };
+            return Self::UnknownKey {
+                location,
+                key,
+                table: dotted(&parts),
+                expected,
+            };
         }
-        if let Some(key) = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`')) {
-            return Self::MissingKey { location, key: key.to_owned(), table: dotted(&parts) };
+        if let Some(key) = message
+            .strip_prefix("missing field `")
+            .and_then(|rest| rest.strip_suffix('`'))
+        {
+            return Self::MissingKey {
+                location,
+                key: key.to_owned(),
+                table: dotted(&parts),
+            };
         }
         let detail = match unknown(message, "unknown variant `") {
             Some((value, expected)) => format!("unknown value `{value}`{}", way_out_of_value(&value, &expected)),
             None => one_line(message),
         };
-        Self::Value { location, key: dotted(&parts), detail }
+        Self::Value {
+            location,
+            key: dotted(&parts),
+            detail,
+        }
     }
 }
 
 /// Splits serde's "unknown field `x`, expected one of `a`, `b`" into the word and what was expected.
 fn unknown(message: &str, prefix: &str) -> Option<(String, Vec<String>)> {
     let rest = message.strip_prefix(prefix)?;
-    let (word, expected) = rest.split_once("`, expected ").or_else(|| rest.split_once("`, there are no "))?;
+    let (word, expected) = rest
+        .split_once("`, expected ")
+        .or_else(|| rest.split_once("`, there are no "))?;
     let expected = expected.split('`').skip(1).step_by(2).map(str::to_owned).collect();
     Some((word.to_owned(), expected))
 }
@@ -120,11 +146,19 @@ fn suggestion(word: &str, expected: &[String], listing: &str) -> String {
 }
 
 fn within(table: &str) -> String {
-    if table.is_empty() { String::new() } else { format!(" in `{table}`") }
+    if table.is_empty() {
+        String::new()
+    } else {
+        format!(" in `{table}`")
+    }
 }
 
 fn of_key(key: &str) -> String {
-    if key.is_empty() { String::new() } else { format!("key `{key}`: ") }
+    if key.is_empty() {
+        String::new()
+    } else {
+        format!("key `{key}`: ")
+    }
 }
 
 fn one_line(message: &str) -> String {

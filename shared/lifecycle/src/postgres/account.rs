@@ -29,7 +29,12 @@ impl Account {
         if !is_root() {
             let uid = rustix::process::geteuid().as_raw();
             let gid = rustix::process::getegid().as_raw();
-            return Ok(Self { name: format!("uid {uid}"), uid, gid, is_foreign: false });
+            return Ok(Self {
+                name: format!("uid {uid}"),
+                uid,
+                gid,
+                is_foreign: false,
+            });
         }
         let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
         Self::in_passwd("postgres", &passwd).ok_or(ClusterError::NoAccount)
@@ -43,7 +48,12 @@ impl Account {
             }
             let uid = fields.nth(1)?.parse().ok()?;
             let gid = fields.next()?.parse().ok()?;
-            Some(Self { name: name.to_owned(), uid, gid, is_foreign: true })
+            Some(Self {
+                name: name.to_owned(),
+                uid,
+                gid,
+                is_foreign: true,
+            })
         })
     }
 
@@ -54,7 +64,15 @@ impl Account {
         }
         command.current_dir(working_dir);
         // Whoever starts us may have aimed these at another server.
-        for variable in ["PGDATA", "PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGOPTIONS"] {
+        for variable in [
+            "PGDATA",
+            "PGHOST",
+            "PGPORT",
+            "PGUSER",
+            "PGPASSWORD",
+            "PGDATABASE",
+            "PGOPTIONS",
+        ] {
             command.env_remove(variable);
         }
     }
@@ -62,8 +80,11 @@ impl Account {
     /// Gives `path` to this account when it is not ours already.
     pub(super) fn give(&self, path: &Path) -> Result<(), ClusterError> {
         if self.is_foreign {
-            std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid))
-                .map_err(|source| ClusterError::File { action: "give away", path: path.to_owned(), source })?;
+            std::os::unix::fs::chown(path, Some(self.uid), Some(self.gid)).map_err(|source| ClusterError::File {
+                action: "give away",
+                path: path.to_owned(),
+                source,
+            })?;
         }
         Ok(())
     }
@@ -74,7 +95,10 @@ impl Account {
             return Ok(());
         }
         match first_closed(path, self.uid, self.gid) {
-            Some(blocked) => Err(ClusterError::Unreachable { account: self.name.clone(), blocked }),
+            Some(blocked) => Err(ClusterError::Unreachable {
+                account: self.name.clone(),
+                blocked,
+            }),
             None => Ok(()),
         }
     }
@@ -84,11 +108,16 @@ impl Account {
 fn first_closed(path: &Path, uid: u32, gid: u32) -> Option<PathBuf> {
     let mut ancestors: Vec<&Path> = path.ancestors().collect();
     ancestors.reverse();
-    ancestors.into_iter().find(|ancestor| !may_enter(ancestor, uid, gid)).map(Path::to_owned)
+    ancestors
+        .into_iter()
+        .find(|ancestor| !may_enter(ancestor, uid, gid))
+        .map(Path::to_owned)
 }
 
 fn may_enter(directory: &Path, uid: u32, gid: u32) -> bool {
-    let Ok(metadata) = fs::metadata(directory) else { return false };
+    let Ok(metadata) = fs::metadata(directory) else {
+        return false;
+    };
     let execute = if metadata.uid() == uid {
         0o100
     } else if metadata.gid() == gid {

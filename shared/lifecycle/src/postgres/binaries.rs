@@ -19,7 +19,7 @@ const PLACES: &[(&str, &str, &str)] = &[
     ("/usr/local/opt", "postgresql@", "bin"),
 ];
 
-/// The programs of one PostgreSQL installation.
+/// The programs of one Postgres installation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Binaries {
     /// `None` when they are found through `PATH`.
@@ -31,7 +31,10 @@ impl Binaries {
     /// Finds the installation for a cluster of major version `cluster`, or the newest when there is no cluster yet.
     pub(super) fn find(directory: Option<&Path>, cluster: Option<(u16, &Path)>) -> Result<Self, ClusterError> {
         let (found, searched) = match directory {
-            Some(directory) => (at(Some(directory)).into_iter().collect(), format!("`{}`", directory.display())),
+            Some(directory) => (
+                at(Some(directory)).into_iter().collect(),
+                format!("`{}`", directory.display()),
+            ),
             None => (installed(), "/usr/lib/postgresql/*/bin and PATH".to_owned()),
         };
         choose(found, searched, cluster)
@@ -43,13 +46,11 @@ impl Binaries {
     }
 }
 
-fn choose(
-    mut found: Vec<Binaries>,
-    searched: String,
-    cluster: Option<(u16, &Path)>,
-) -> Result<Binaries, ClusterError> {
+fn choose(mut found: Vec<Binaries>, searched: String, cluster: Option<(u16, &Path)>) -> Result<Binaries, ClusterError> {
     found.retain(|binaries| (OLDEST..=NEWEST).contains(&binaries.major));
     found.sort_by_key(|binaries| binaries.major);
+    // The sort is stable: of one version the first found stays, which is the package's.
+    found.dedup_by_key(|binaries| binaries.major);
     let Some((major, data_dir)) = cluster else {
         return found.pop().ok_or(ClusterError::NoBinaries { searched });
     };
@@ -61,17 +62,24 @@ fn choose(
         None => Err(ClusterError::OtherMajor {
             data_dir: data_dir.to_owned(),
             cluster: major,
-            found: found.iter().map(|binaries| binaries.major.to_string()).collect::<Vec<_>>().join(", "),
+            found: found
+                .iter()
+                .map(|binaries| binaries.major.to_string())
+                .collect::<Vec<_>>()
+                .join(", "),
         }),
     }
 }
 
-/// Every installation on this machine; the one in `PATH` last, so that a package of the same major version wins.
+/// Every installation on this machine, packages first, then the one in `PATH`.
 fn installed() -> Vec<Binaries> {
     let packaged = PLACES.iter().flat_map(|(root, prefix, suffix)| {
         (OLDEST..=NEWEST).map(move |major| Path::new(root).join(format!("{prefix}{major}")).join(suffix))
     });
-    packaged.filter_map(|directory| at(Some(&directory))).chain(at(None)).collect()
+    packaged
+        .filter_map(|directory| at(Some(&directory)))
+        .chain(at(None))
+        .collect()
 }
 
 fn at(directory: Option<&Path>) -> Option<Binaries> {
@@ -86,7 +94,12 @@ fn program(directory: Option<&Path>, name: &str) -> PathBuf {
 }
 
 fn version(program: &Path) -> Option<u16> {
-    let output = Command::new(program).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let output = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
     major_in(&String::from_utf8_lossy(&output.stdout))
 }
 
@@ -104,12 +117,21 @@ mod tests {
     use super::*;
 
     fn of_majors(majors: &[u16]) -> Vec<Binaries> {
-        majors.iter().map(|major| Binaries { directory: None, major: *major }).collect()
+        majors
+            .iter()
+            .map(|major| Binaries {
+                directory: None,
+                major: *major,
+            })
+            .collect()
     }
 
     #[test]
     fn the_major_version_is_read_from_the_banner() {
-        assert_eq!(major_in("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n"), Some(15));
+        assert_eq!(
+            major_in("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n"),
+            Some(15)
+        );
         assert_eq!(major_in("initdb (PostgreSQL) 18beta1"), Some(18));
         assert_eq!(major_in("psql: something else"), None);
     }
@@ -123,16 +145,25 @@ mod tests {
     #[test]
     fn an_existing_cluster_keeps_its_version_and_its_absence_names_the_package() {
         let data_dir = Path::new("/var/lib/botticelli");
-        assert_eq!(choose(of_majors(&[15, 17]), String::new(), Some((15, data_dir))).unwrap().major, 15);
+        assert_eq!(
+            choose(of_majors(&[15, 17]), String::new(), Some((15, data_dir)))
+                .unwrap()
+                .major,
+            15
+        );
 
-        let refusal = choose(of_majors(&[15, 17]), String::new(), Some((16, data_dir))).unwrap_err().to_string();
+        let refusal = choose(of_majors(&[15, 17]), String::new(), Some((16, data_dir)))
+            .unwrap_err()
+            .to_string();
         assert!(refusal.contains("apt-get install postgresql-16"), "{refusal}");
         assert!(refusal.contains("found: 15, 17"), "{refusal}");
     }
 
     #[test]
     fn a_machine_without_postgresql_is_told_what_to_install() {
-        let refusal = Binaries::find(Some(Path::new("/nonexistent")), None).unwrap_err().to_string();
+        let refusal = Binaries::find(Some(Path::new("/nonexistent")), None)
+            .unwrap_err()
+            .to_string();
         assert!(refusal.contains("`apt-get install postgresql`"), "{refusal}");
         assert!(refusal.contains("/nonexistent"), "{refusal}");
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::diagnosis;
 
-/// Why a private PostgreSQL cluster could not be started, kept or stopped.
+/// Why a private Postgres cluster could not be started, kept or stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     /// No usable `initdb` and `postgres` on this machine.
@@ -78,6 +78,28 @@ pub enum ClusterError {
         pid: String,
     },
 
+    /// The directory of the cluster is there, but it is not a cluster.
+    #[error(
+        "`{}` has no `PG_VERSION`, so it is not a complete cluster; restore a backup, or move the directory away \
+         to start with an empty cluster",
+        cluster.display()
+    )]
+    Incomplete {
+        /// The directory of the cluster.
+        cluster: PathBuf,
+    },
+
+    /// The cluster is there, but its password is not.
+    #[error(
+        "`{}` is missing, and the cluster beside it cannot be opened without; restore that file, or move the \
+         directory away to start with an empty cluster",
+        password.display()
+    )]
+    PasswordMissing {
+        /// Where the password was looked for.
+        password: PathBuf,
+    },
+
     /// A file of the data directory cannot be read or written.
     #[error("could not {action} `{}`", path.display())]
     File {
@@ -90,7 +112,7 @@ pub enum ClusterError {
         source: io::Error,
     },
 
-    /// A program of PostgreSQL could not be run at all.
+    /// A program of Postgres could not be run at all.
     #[error("could not run `{}`", program.display())]
     Spawn {
         /// The program.
@@ -164,7 +186,9 @@ pub enum ClusterError {
     },
 
     /// The server cannot be stopped.
-    #[error("the private server (process {pid}) outlived a fast and an immediate shutdown; end it with `kill -KILL {pid}`")]
+    #[error(
+        "the private server (process {pid}) outlived a fast and an immediate shutdown; end it with `kill -KILL {pid}`"
+    )]
     StillRunning {
         /// Its process id.
         pid: u32,

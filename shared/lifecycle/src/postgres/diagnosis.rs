@@ -1,16 +1,40 @@
-//! What a line of PostgreSQL's log means for the person who reads our error.
+//! What a line of Postgres's log means for the person who reads our error.
 
 /// A phrase of the log (they are English: the server runs with `lc_messages=C`) and what it asks for.
 const HINTS: &[(&str, &str)] = &[
-    ("No space left on device", "the disk is full; free some space and start again"),
-    ("Disk quota exceeded", "the disk quota is used up; free some space and start again"),
-    ("Read-only file system", "the directory is on a read-only file system; choose another with `--data-dir`"),
+    (
+        "No space left on device",
+        "the disk is full; free some space and start again",
+    ),
+    (
+        "Disk quota exceeded",
+        "the disk quota is used up; free some space and start again",
+    ),
+    (
+        "Read-only file system",
+        "the directory is on a read-only file system; choose another with `--data-dir`",
+    ),
     ("Address already in use", "another program took the port; start again"),
-    ("has wrong ownership", "the directory belongs to another account; give it back with `chown -R`"),
-    ("has invalid permissions", "the directory is open to others; close it with `chmod 700`"),
-    ("incompatible with server", "the cluster was made by another version of PostgreSQL; install that version"),
-    ("could not map anonymous shared memory", "there is too little memory; free some and start again"),
-    ("could not create shared memory segment", "there is too little shared memory; enlarge `/dev/shm`"),
+    (
+        "has wrong ownership",
+        "the directory belongs to another account; give it back with `chown -R`",
+    ),
+    (
+        "has invalid permissions",
+        "the directory is open to others; close it with `chmod 700`",
+    ),
+    (
+        "incompatible with server",
+        "the cluster was made by another version of PostgreSQL; install that version",
+    ),
+    (
+        "could not map anonymous shared memory",
+        "there is too little memory; free some and start again",
+    ),
+    (
+        "could not create shared memory segment",
+        "there is too little shared memory; enlarge `/dev/shm`",
+    ),
     ("could not locate a valid checkpoint record", CORRUPTED),
     ("invalid checksum in control file", CORRUPTED),
     ("calculated CRC checksum does not match", CORRUPTED),

@@ -29,10 +29,6 @@ pub enum PauseReason {
     Manual,
     /// Repeated failures opened its circuit breaker.
     CircuitBreaker,
-    /// The configuration disables it.
-    Config,
-    /// A deadline passed.
-    Deadline,
 }
 
 impl PauseReason {
@@ -41,8 +37,6 @@ impl PauseReason {
         match self {
             Self::Manual => "manual",
             Self::CircuitBreaker => "circuit_breaker",
-            Self::Config => "config",
-            Self::Deadline => "deadline",
         }
     }
 }

@@ -46,9 +46,7 @@ fn families(text: &str) -> BTreeSet<String> {
         .iter()
         .map(|(name, kind)| {
             let names: Vec<_> = labels.get(name).into_iter().flatten().copied().collect();
-            format!("{name} {kind} {}", names.join(","))
-                .trim_end()
-                .to_owned()
+            format!("{name} {kind} {}", names.join(",")).trim_end().to_owned()
         })
         .collect()
 }
@@ -89,15 +87,10 @@ fn every_metric_has_a_help_text() -> TestResult {
         .lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
     {
-        let help = text.lines().find_map(|line| {
-            line.strip_prefix("# HELP ")?
-                .strip_prefix(name)?
-                .strip_prefix(' ')
-        });
-        assert!(
-            help.is_some_and(|help| !help.is_empty()),
-            "{name} has no help text"
-        );
+        let help = text
+            .lines()
+            .find_map(|line| line.strip_prefix("# HELP ")?.strip_prefix(name)?.strip_prefix(' '));
+        assert!(help.is_some_and(|help| !help.is_empty()), "{name} has no help text");
     }
     Ok(())
 }
@@ -113,9 +106,6 @@ fn execution_buckets_reach_from_a_tenth_of_a_second_to_half_an_hour() -> TestRes
         .filter_map(|pairs| pairs.split_once("le=\"")?.1.split('"').next())
         .collect();
     assert_eq!(bounds.first(), Some(&"0.1"));
-    assert_eq!(
-        bounds.get(bounds.len() - 2..),
-        Some(["1800", "+Inf"].as_slice())
-    );
+    assert_eq!(bounds.get(bounds.len() - 2..), Some(["1800", "+Inf"].as_slice()));
     Ok(())
 }

@@ -14,16 +14,13 @@ use crate::collector::{HANG_GUARD, Request, TestResult, accepting, options};
 const REMOTE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        text.push_str(&format!("{byte:02x}"));
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// Runs `work` under telemetry that sends to a local collector; answers with what arrived, by path.
-fn collected(
-    work: impl FnOnce(&botticelli_telemetry::Telemetry),
-) -> Result<BTreeMap<String, Request>, Box<dyn Error>> {
+fn collected(work: impl FnOnce(&botticelli_telemetry::Telemetry)) -> Result<BTreeMap<String, Request>, Box<dyn Error>> {
     let (address, requests) = accepting()?;
     let (telemetry, dispatch) = prepare(options(Some(address)))?;
     with_default(&dispatch, || work(&telemetry));
@@ -59,11 +56,7 @@ fn spans_arrive_at_the_collector_and_carry_the_context_that_was_stored() -> Test
     let span = spans.get("send").ok_or("the span did not arrive")?;
     assert_eq!(
         stored,
-        Some(format!(
-            "00-{}-{}-01",
-            hex(&span.trace_id),
-            hex(&span.span_id)
-        ))
+        Some(format!("00-{}-{}-01", hex(&span.trace_id), hex(&span.span_id)))
     );
     Ok(())
 }
@@ -83,10 +76,7 @@ fn the_instruments_behind_the_prometheus_endpoint_also_feed_the_collector() -> T
         .flat_map(|scope| scope.metrics)
         .map(|metric| metric.name)
         .collect();
-    assert!(
-        names.iter().any(|name| name == "botticelli_db_up"),
-        "{names:?}"
-    );
+    assert!(names.iter().any(|name| name == "botticelli_db_up"), "{names:?}");
     Ok(())
 }
 

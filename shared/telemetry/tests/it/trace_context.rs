@@ -1,6 +1,4 @@
-use botticelli_telemetry::context::{
-    ParentMode, current_traceparent, is_valid_traceparent, set_parent,
-};
+use botticelli_telemetry::context::{ParentMode, current_traceparent, is_valid_traceparent, set_parent};
 use botticelli_telemetry::prepare;
 use tracing::dispatcher::with_default;
 

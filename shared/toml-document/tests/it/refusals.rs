@@ -50,7 +50,10 @@ fn refusal(text: &str) -> String {
 
 #[test]
 fn a_right_document_is_read() -> Result<(), TomlError> {
-    let document: Document = read("f", "[actors.a]\nschedule = 'x'\noverlap = 'queue'\n[[rules]]\ncolumn = 'c'\n")?;
+    let document: Document = read(
+        "f",
+        "[actors.a]\nschedule = 'x'\noverlap = 'queue'\n[[rules]]\ncolumn = 'c'\n",
+    )?;
     assert_eq!(document.actors.len(), 1);
     Ok(())
 }
@@ -66,7 +69,10 @@ fn every_mistake_names_its_place_its_key_and_the_way_out() {
             "[actors.a]\nschedule = 'x'\nzebra = 1\n",
             "`config/botticelli.toml`:3:1: unknown key `zebra`; the keys here are `schedule`, `attempts`, `overlap`",
         ),
-        ("\n[actor.a]\n", "`config/botticelli.toml`:2:2: unknown key `actor`; did you mean `actors`?"),
+        (
+            "\n[actor.a]\n",
+            "`config/botticelli.toml`:2:2: unknown key `actor`; did you mean `actors`?",
+        ),
         (
             "[actors.a]\nschedule = 'x'\nattempts = 'many'\n",
             "`config/botticelli.toml`:3:12: key `actors.a.attempts`: invalid type: string \"many\", expected u32",
@@ -79,13 +85,34 @@ fn every_mistake_names_its_place_its_key_and_the_way_out() {
             "[actors.a]\nschedule = 'x'\noverlap = 'qeue'\n",
             "`config/botticelli.toml`:3:11: key `actors.a.overlap`: unknown value `qeue`; did you mean `queue`?",
         ),
-        ("[actors.a]\nattempts = 1\n", "`config/botticelli.toml`:1:1: missing key `schedule` in `actors.a`"),
-        ("[[rules]]\ncolumn = 'c'\n\n[[rules]]\n", "`config/botticelli.toml`:4:1: missing key `column` in `rules[1]`"),
-        ("rules = [{ colum = 'c' }]\n", "`config/botticelli.toml`:1:12: unknown key `colum`; did you mean `column`?"),
-        ("actors = 3\n", "`config/botticelli.toml`:1:10: key `actors`: invalid type: integer `3`, expected a map"),
-        ("a = \n", "`config/botticelli.toml`:1:5: string values must be quoted, expected literal string"),
-        ("[actors\n", "`config/botticelli.toml`:1:8: unclosed table, expected `]`"),
-        ("[actors.a]\nschedule = 'x'\nschedule = 'y'\n", "`config/botticelli.toml`:3:1: duplicate key"),
+        (
+            "[actors.a]\nattempts = 1\n",
+            "`config/botticelli.toml`:1:1: missing key `schedule` in `actors.a`",
+        ),
+        (
+            "[[rules]]\ncolumn = 'c'\n\n[[rules]]\n",
+            "`config/botticelli.toml`:4:1: missing key `column` in `rules[1]`",
+        ),
+        (
+            "rules = [{ colum = 'c' }]\n",
+            "`config/botticelli.toml`:1:12: unknown key `colum`; did you mean `column`?",
+        ),
+        (
+            "actors = 3\n",
+            "`config/botticelli.toml`:1:10: key `actors`: invalid type: integer `3`, expected a map",
+        ),
+        (
+            "a = \n",
+            "`config/botticelli.toml`:1:5: string values must be quoted, expected literal string",
+        ),
+        (
+            "[actors\n",
+            "`config/botticelli.toml`:1:8: unclosed table, expected `]`",
+        ),
+        (
+            "[actors.a]\nschedule = 'x'\nschedule = 'y'\n",
+            "`config/botticelli.toml`:3:1: duplicate key",
+        ),
     ] {
         assert_eq!(refusal(text), expected, "{text}");
     }
@@ -98,4 +125,18 @@ fn an_unknown_key_tells_programs_which_table_it_stood_in() {
         matches!(&error, Some(TomlError::UnknownKey { key, table, .. }) if key == "where_clause" && table == "actors.a"),
         "{error:?}"
     );
+}
+
+#[test]
+fn a_key_that_the_document_lacks_is_not_blamed_on_its_first_table() {
+    #[derive(Debug, Deserialize)]
+    #[expect(dead_code, reason = "only the shape matters here")]
+    struct Needy {
+        version: u32,
+    }
+
+    for text in ["", "[actors]\n", "[[rules]]\n", "a = 1"] {
+        let told = read::<Needy>("f", text).err().map(|error| error.to_string());
+        assert_eq!(told.as_deref(), Some("`f`:1:1: missing key `version`"), "{text}");
+    }
 }

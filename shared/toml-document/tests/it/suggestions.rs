@@ -4,7 +4,7 @@ use botticelli_toml_document::nearest;
 
 #[test]
 fn the_nearest_word_is_found_and_far_ones_are_not() {
-    let words = ["schedule", "narrative", "enabled", "id"];
+    let words = ["schedule", "narrative", "enabled", "id", "d"];
     for (word, expected) in [
         ("shedule", Some("schedule")),
         ("Schedule", Some("schedule")),
@@ -13,6 +13,7 @@ fn the_nearest_word_is_found_and_far_ones_are_not() {
         ("di", Some("id")),
         ("platform", None),
         ("x", None),
+        ("D", Some("d")),
         ("", None),
     ] {
         assert_eq!(nearest(word, words), expected, "{word}");

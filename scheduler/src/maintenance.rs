@@ -1,0 +1,127 @@
+//! Duties of whichever scheduler gets to them; each is safe under any number of schedulers.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use botticelli_actors::{ActorsError, clear_checkpoints, half_open_due_breakers, list_actors, mark_lost};
+use botticelli_posts::{PostsError, release};
+use botticelli_queue::{QueueError, RescuedJob, forget_dead_workers, rescue};
+use botticelli_telemetry::{Metrics, PauseReason};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+/// Jobs rescued in one transaction.
+const RESCUE_BATCH: u16 = 100;
+/// Rounds of rescue between the rarer duties.
+const ROUNDS_BETWEEN_REPORTS: u32 = 5;
+/// How long a dead worker's row is kept for people to look at.
+const DEAD_WORKER_AGE: Duration = Duration::from_secs(3600);
+
+/// Why a duty could not be done; it is tried again in the next round.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MaintenanceError {
+    /// A transaction failed.
+    #[error("the database did not answer")]
+    Database(#[from] sqlx::Error),
+    /// The queue's part failed.
+    #[error(transparent)]
+    Queue(#[from] QueueError),
+    /// The actors' part failed.
+    #[error(transparent)]
+    Actors(#[from] ActorsError),
+    /// The posts' part failed.
+    #[error(transparent)]
+    Posts(#[from] PostsError),
+}
+
+/// Rescues, closes and counts until it is told to stop.
+pub struct Maintenance {
+    /// Where everything is kept.
+    pub pool: PgPool,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// How often lost jobs are looked for.
+    pub rescue_interval: Duration,
+}
+
+impl Maintenance {
+    /// Runs until `stop` is cancelled. A database that is away is waited for.
+    pub async fn run(self, stop: CancellationToken) {
+        let mut failing = false;
+        for round in 0_u32.. {
+            match self.round(round % ROUNDS_BETWEEN_REPORTS == 0).await {
+                Ok(()) => {
+                    self.metrics.db_up(true);
+                    if std::mem::take(&mut failing) {
+                        tracing::info!("Maintenance goes on again");
+                    }
+                }
+                Err(error) => {
+                    self.metrics.db_up(false);
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::error!(error = &error as &dyn Error, "Maintenance waits for the database: {error}");
+                    }
+                }
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(self.rescue_interval) => {}
+            }
+        }
+    }
+
+    /// One round: rescue, and with `reports` the rarer duties too.
+    ///
+    /// # Errors
+    ///
+    /// [`MaintenanceError`] of the first duty that failed.
+    pub async fn round(&self, reports: bool) -> Result<(), MaintenanceError> {
+        while self.rescue_batch().await? == usize::from(RESCUE_BATCH) {}
+        if reports {
+            for actor in half_open_due_breakers(&self.pool).await? {
+                tracing::info!(actor.name = %actor, "Lets one run of {actor} probe whether its failures are over");
+            }
+            forget_dead_workers(&self.pool, DEAD_WORKER_AGE).await?;
+            self.report().await?;
+        }
+        Ok(())
+    }
+
+    async fn rescue_batch(&self) -> Result<usize, MaintenanceError> {
+        let mut transaction = self.pool.begin().await?;
+        let rescued = rescue(&mut transaction, RESCUE_BATCH).await?;
+        for job in &rescued {
+            mark_lost(&mut transaction, job.id.0, job.attempt).await?;
+            if job.discarded {
+                clear_checkpoints(&mut transaction, job.id.0).await?;
+                release(&mut transaction, job.id.0).await?;
+            }
+        }
+        transaction.commit().await?;
+        for RescuedJob { id, queue, attempt, discarded } in &rescued {
+            if *discarded {
+                tracing::error!(job.id = %id, job.attempt = attempt, "Discarded job {id} of {queue}: its worker was lost on the last try");
+            } else {
+                tracing::warn!(job.id = %id, job.attempt = attempt, "Rescued job {id} of {queue} from a lost worker");
+            }
+        }
+        self.metrics.jobs_rescued(u64::try_from(rescued.len()).unwrap_or(0), "lost_worker");
+        Ok(rescued.len())
+    }
+
+    /// Reports what the database knows of every actor: gauges that no single worker can know.
+    async fn report(&self) -> Result<(), MaintenanceError> {
+        for actor in list_actors(&self.pool).await? {
+            let reason = actor.is_paused.then_some(match actor.paused_reason.as_deref() {
+                Some("circuit_breaker") => PauseReason::CircuitBreaker,
+                _ => PauseReason::Manual,
+            });
+            self.metrics.set_paused(&actor.name, reason);
+            self.metrics.set_consecutive_failures(&actor.name, u64::try_from(actor.consecutive_failures).unwrap_or(0));
+            if let Some(success) = actor.last_success {
+                self.metrics.set_last_success(&actor.name, success.timestamp());
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,11 @@
+//! What a probe, a scraper and a client of the API may rely on.
+
+mod api_access;
+mod api_actors;
+mod api_executions;
+mod client;
+mod health;
+mod metrics;
+mod ports;
+mod problems;
+mod shutdown;

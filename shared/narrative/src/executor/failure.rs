@@ -1,0 +1,121 @@
+//! Why a run ended early.
+
+use std::error::Error;
+
+use botticelli_llm::LlmError;
+
+use crate::{ports::PortError, template::TemplateError};
+
+/// Why a run gave nothing back.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// The run lacks arguments that the narrative's texts need.
+    #[error("narrative `{narrative}` needs the run arguments `{}`; pass them, or write `{{{{args.KEY|default}}}}`", keys.join("`, `"))]
+    MissingArguments {
+        /// The narrative.
+        narrative: String,
+        /// The arguments.
+        keys: Vec<String>,
+    },
+    /// The run asks for a number of repetitions out of range.
+    #[error("narrative `{narrative}` cannot be repeated {iterations} times; ask for 1 to 1000")]
+    Iterations {
+        /// The narrative.
+        narrative: String,
+        /// What was asked for.
+        iterations: u32,
+    },
+    /// An act failed.
+    #[error("act {number} `{act}` of narrative `{narrative}` failed")]
+    Act {
+        /// The narrative.
+        narrative: String,
+        /// The act's place in the narrative, from 1.
+        number: usize,
+        /// The act.
+        act: String,
+        /// Why.
+        #[source]
+        failure: ActFailure,
+    },
+}
+
+/// Why an act failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ActFailure {
+    /// The model gave no answer.
+    #[error(transparent)]
+    Model(#[from] LlmError),
+    /// A text could not be filled in.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The texts and tables came out blank, so there is nothing to ask.
+    #[error("the prompt is blank; check the arguments and replies that it consists of")]
+    BlankPrompt,
+    /// A table that the act needs has no row to offer.
+    #[error("table `{table}` has no matching row; write `required = false` where that is fine")]
+    NoRows {
+        /// The table.
+        table: String,
+    },
+    /// A table could not be read.
+    #[error("table `{table}` could not be read")]
+    Table {
+        /// The table.
+        table: String,
+        /// The reader's error.
+        #[source]
+        source: PortError,
+    },
+    /// The record of the act could not be loaded or saved.
+    #[error("checkpoint `{step}` could not be loaded or saved")]
+    Checkpoint {
+        /// The step's key.
+        step: String,
+        /// The store's error.
+        #[source]
+        source: PortError,
+    },
+}
+
+impl RunError {
+    /// The failed act's reason, unless the run never started.
+    pub fn failure(&self) -> Option<&ActFailure> {
+        match self {
+            Self::Act { failure, .. } => Some(failure),
+            Self::MissingArguments { .. } | Self::Iterations { .. } => None,
+        }
+    }
+
+    /// The model's error, if that is what ended the run.
+    pub fn llm_error(&self) -> Option<&LlmError> {
+        match self.failure() {
+            Some(ActFailure::Model(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// Whether another repetition may fare better. A port that fails does so for the whole run.
+    pub(super) fn is_of_one_repetition(&self) -> bool {
+        match self.failure() {
+            Some(ActFailure::Table { .. } | ActFailure::Checkpoint { .. }) | None => false,
+            Some(
+                ActFailure::Model(_) | ActFailure::Template(_) | ActFailure::BlankPrompt | ActFailure::NoRows { .. },
+            ) => true,
+        }
+    }
+
+    /// The error and its causes in one line.
+    pub(super) fn chain(&self) -> String {
+        let mut line = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            line.push_str(": ");
+            line.push_str(&error.to_string());
+            cause = error.source();
+        }
+        line
+    }
+}

@@ -1,0 +1,366 @@
+//! What cannot be played is refused with its place and the way out, never ignored.
+
+use botticelli_narrative::parse;
+
+pub(crate) fn refusal(text: &str) -> String {
+    match parse("n.toml", text) {
+        Ok(file) => format!("accepted: {:?}", file.names().collect::<Vec<_>>()),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Checks documents that begin with a narrative of the one act `a`.
+pub(crate) fn check(cases: &[(&str, &str)]) {
+    for (rest, expected) in cases {
+        let text = format!("[narrative.n]\ntoc = ['a']\n{rest}");
+        assert_eq!(refusal(&text), *expected, "{text}");
+    }
+}
+
+#[test]
+fn misspelt_keys_are_refused_with_the_right_one() {
+    check(&[
+        (
+            "targt = 't'\n[acts]\na = 'A'\n",
+            "`n.toml`:3:1: unknown key `targt`; did you mean `target`?",
+        ),
+        (
+            "[acts.a]\ninput = ['A']\ntemprature = 1\n",
+            "`n.toml`:5:1: unknown key `temprature`; did you mean `temperature`?",
+        ),
+        (
+            "[acts.a]\ninput = [{ contnt = 'A' }]\n",
+            "`n.toml`:4:12: unknown key `contnt`; did you mean `content`?",
+        ),
+        (
+            "[act]\na = 'A'\n",
+            "`n.toml`:3:2: unknown key `act`; did you mean `acts`?",
+        ),
+        (
+            "[carousel]\n",
+            "`n.toml`:3:2: unknown key `carousel`; the keys here are `narrative`, `toc`, `acts`, `tables`, `schemas`, `bots`, `media`",
+        ),
+    ]);
+}
+
+#[test]
+fn keys_that_never_did_anything_are_refused_with_what_to_write_instead() {
+    check(&[
+        (
+            "[acts]\na = 'A'\n[tables.t]\ntable_name = 't'\nwhere_clause = 'x'\n",
+            "`n.toml`:7:1: key `where_clause` is not accepted: write `where`",
+        ),
+        (
+            "[acts.a]\ninput = [{ table_name = 't', pull_and_delete = true }]\n",
+            "`n.toml`:4:30: key `pull_and_delete` is not accepted: reading never deletes; a post changes its state instead",
+        ),
+        (
+            "[acts]\na = 'A'\n[tables.t]\ntable_name = 't'\nsample = 3\n",
+            "`n.toml`:7:1: key `sample` is not accepted: rows come in the order of `order_by`; limit them with `limit`",
+        ),
+        (
+            "[acts]\na = 'A'\n[tables.t]\ntable_name = 't'\nalias = 'x'\n",
+            "`n.toml`:7:1: key `alias` is not accepted: a table is called by its name in `[tables]`",
+        ),
+        (
+            "[acts]\na = 'A'\n[tables.t]\ntable_name = 't'\nhistory_retention = 'drop'\n",
+            "`n.toml`:7:1: key `history_retention` is not accepted: it belongs in an act's input that refers to the table",
+        ),
+        (
+            "[acts.a]\ninput = ['A']\nextract_output = true\n",
+            "`n.toml`:5:1: key `extract_output` is not accepted: give the act a `schema`, and its reply is JSON; without one it is text",
+        ),
+        (
+            "[acts.a]\ninput = ['A']\n[acts.a.carousel]\niterations = 2\n",
+            "`n.toml`:5:9: key `carousel` is not accepted: to repeat an act, write it as a narrative with a `carousel` and compose that",
+        ),
+        (
+            "[acts]\na = 'A'\n[config.gemini]\nmodel = 'm'\n",
+            "`n.toml`:5:2: key `config` is not accepted: write `model`, `temperature` and `max_tokens` in the narrative or the act; the provider is chosen in the settings",
+        ),
+        (
+            "[acts]\na = 'A'\n[narratives.x]\nnarrative = 'other'\n",
+            "`n.toml`:5:2: key `narratives` is not accepted: write the narrative in this file as `[narrative.NAME]` and compose it with `narrative = \"NAME\"`",
+        ),
+        (
+            "[acts.a]\ninput = [{ type = 'image', url = 'x' }]\n",
+            "`n.toml`:4:28: key `url` is not accepted: pictures, sounds and files are not sent to models yet; write the text in `content`",
+        ),
+        (
+            "[acts.a]\ninput = [{ platform = 'discord', command = 'x' }]\n",
+            "`n.toml`:4:12: key `platform` is not accepted: acts do not run platform commands; approved posts are sent by posting jobs",
+        ),
+    ]);
+    assert_eq!(
+        refusal("[toc]\norder = ['a']\ncarousel = 1\n[narrative]\nname = 'n'\n"),
+        "`n.toml`:3:1: key `carousel` is not accepted: it belongs in `[narrative.carousel]`"
+    );
+}
+
+#[test]
+fn inputs_that_are_not_played_yet_are_refused() {
+    check(&[
+        (
+            "[acts]\na = 'bots.send'\n[bots.send]\nplatform = 'discord'\ncommand = 'c'\n",
+            "`n.toml`:4:5: `bots.send` cannot be an input: acts do not run platform commands; approved posts are sent by posting jobs",
+        ),
+        (
+            "[acts]\na = ['A', 'media.logo']\n",
+            "`n.toml`:4:11: `media.logo` cannot be an input: pictures, sounds and files are not sent to models yet; write the text itself",
+        ),
+        (
+            "[acts]\na = 'narrative:other'\n",
+            "`n.toml`:4:5: `narrative:other` cannot be an input: other files are not played; write the narrative in this file and compose it with `narrative = \"NAME\"`",
+        ),
+        (
+            "[acts]\na = 'narratives.other'\n",
+            "`n.toml`:4:5: `narratives.other` cannot be an input: other files are not played; write the narrative in this file and compose it with `narrative = \"NAME\"`",
+        ),
+        (
+            "[acts.a]\ninput = [{ type = 'bot_command' }]\n",
+            "`n.toml`:4:19: an input cannot have the type `bot_command`: acts do not run platform commands; approved posts are sent by posting jobs",
+        ),
+        (
+            "[acts.a]\ninput = [{ type = 'image' }]\n",
+            "`n.toml`:4:19: an input cannot have the type `image`: pictures, sounds and files are not sent to models yet; write a `text`",
+        ),
+        (
+            "[acts.a]\ninput = [{ type = 'tabel' }]\n",
+            "`n.toml`:4:19: an input cannot have the type `tabel`; did you mean `table`?",
+        ),
+        (
+            "[acts.a]\ninput = [{ content = 'A', history_retention = 'summary' }]\n",
+            "`n.toml`:4:47: `history_retention` cannot be `summary`: inputs are not summarised yet; write `full` or `drop`",
+        ),
+        (
+            "[acts.a]\ninput = [{ content = 'A', history_retention = 'ful' }]\n",
+            "`n.toml`:4:47: `history_retention` cannot be `ful`; did you mean `full`?",
+        ),
+        (
+            "[acts.a]\ninput = [{ ref = 'somewhere' }]\n",
+            "`n.toml`:4:18: `somewhere` cannot be an input: write `tables.NAME`",
+        ),
+    ]);
+}
+
+#[test]
+fn acts_and_inputs_must_make_sense() {
+    check(&[
+        ("[acts]\nb = 'B'\n", "`n.toml`:2:8: unknown act `a`; there are `b`"),
+        (
+            "[acts.a]\n",
+            "`n.toml`:3:7: act `a` has no input; write a text, `input` or `narrative`",
+        ),
+        (
+            "[acts]\na = '  '\n",
+            "`n.toml`:4:5: the text is blank; write a prompt or leave it out",
+        ),
+        (
+            "[acts]\na = 3\n",
+            "`n.toml`:4:5: key `acts.a`: invalid type: integer `3`, expected a text, a list of inputs, or a table with `input` or `narrative`",
+        ),
+        (
+            "[acts]\na = ['A', 3]\n",
+            "`n.toml`:4:11: key `acts.a[1]`: invalid type: integer `3`, expected a text, a reference such as `tables.NAME`, or a table",
+        ),
+        (
+            "[acts]\na = 'tables.recnt'\n[tables.recent]\ntable_name = 't'\n",
+            "`n.toml`:4:5: unknown table `recnt`; did you mean `recent`?",
+        ),
+        (
+            "[acts]\na = 'tables.x'\n",
+            "`n.toml`:4:5: unknown table `x`; there are none",
+        ),
+        (
+            "[acts.a]\ninput = [{ type = 'table' }]\n",
+            "`n.toml`:4:10: an input of type `table` wants `table_name`, or `ref = \"tables.NAME\"`",
+        ),
+        (
+            "[acts.a]\ninput = [{ }]\n",
+            "`n.toml`:4:10: the input wants `content`, `ref` or `table_name`",
+        ),
+        (
+            "[acts.a]\ninput = [{ content = 'A', limit = 3 }]\n",
+            "`n.toml`:4:10: an input of type `text` has no `limit`; leave it out",
+        ),
+        (
+            "[acts.a]\ninput = [{ ref = 'tables.t', limit = 3 }]\n",
+            "`n.toml`:4:10: an input with `ref` has no `limit`; leave it out",
+        ),
+        (
+            "[acts.a]\ninput = ['tables.t']\nmodel = 'm'\n[tables.t]\ntable_name = 't'\n",
+            "`n.toml`:5:9: act `a` has no text, so no model is asked and `model` means nothing",
+        ),
+        (
+            "[acts.'b c']\ninput = ['A']\n",
+            "`n.toml`:3:7: act `b c` cannot be called so; use at most 63 letters, digits, `_` and `-`",
+        ),
+        (
+            "[acts]\nprevious = 'A'\n",
+            "`n.toml`:4:1: act `previous` cannot be called so; templates give `previous`, `iteration`, `iterations`, `args` a meaning",
+        ),
+        (
+            "[acts.a]\ninput = ['A']\nschema = 'schemas.pst'\n[schemas.post]\ntype = 'object'\n",
+            "`n.toml`:5:10: unknown schema `pst`; did you mean `post`?",
+        ),
+        (
+            "[acts.a]\ninput = ['A']\nschema = 'post'\n",
+            "`n.toml`:5:10: `post` is not a schema; write `schemas.NAME` or the schema itself as a table",
+        ),
+        (
+            "[acts.a]\ninput = ['A']\nschema = {}\n",
+            "`n.toml`:5:10: the schema is empty; it wants at least a `type`",
+        ),
+        (
+            "[acts.a]\ninput = ['A']\nschema = { const = 1979-05-27 }\n",
+            "`n.toml`:5:10: the schema holds a date, which JSON does not know; write it in quotes",
+        ),
+        (
+            "[acts.a]\ninput = ['A']\nschema = { const = nan }\n",
+            "`n.toml`:5:10: the schema holds a number that JSON cannot write; use a finite one",
+        ),
+        (
+            "[acts]\na = 'A'\n[schemas]\ns = 'x'\n",
+            "`n.toml`:6:1: schema `s` is not a table; write `[schemas.s]`",
+        ),
+        (
+            "[acts]\na = 'A'\n[bots.b]\nplatform = ''\ncommand = 'c'\n",
+            "`n.toml`:6:12: `platform` of bot `b` is blank",
+        ),
+        (
+            "[acts]\na = 'A'\n[media.m]\nurl = 'u'\nfile = 'f'\n",
+            "`n.toml`:5:8: media `m` wants exactly one of `url`, `file` and `base64`",
+        ),
+    ]);
+}
+
+#[test]
+fn numbers_must_be_in_range() {
+    check(&[
+        (
+            "temperature = 2.1\n[acts]\na = 'A'\n",
+            "`n.toml`:3:15: `temperature` is 2.1; it must be from 0 to 2",
+        ),
+        (
+            "[acts.a]\ninput = ['A']\ntemperature = nan\n",
+            "`n.toml`:5:15: `temperature` is NaN; it must be from 0 to 2",
+        ),
+        (
+            "[acts.a]\ninput = ['A']\nmax_tokens = 0\n",
+            "`n.toml`:5:14: `max_tokens` is 0; it must be at least 1",
+        ),
+        (
+            "carousel = { iterations = 0 }\n[acts]\na = 'A'\n",
+            "`n.toml`:3:27: `iterations` is 0; it must be from 1 to 1000",
+        ),
+        (
+            "carousel = { iterations = 1001 }\n[acts]\na = 'A'\n",
+            "`n.toml`:3:27: `iterations` is 1001; it must be from 1 to 1000",
+        ),
+        (
+            "carousel = { }\n[acts]\na = 'A'\n",
+            "`n.toml`:3:12: missing key `iterations` in `narrative.n.carousel`",
+        ),
+        (
+            "budget = { rpm_multiplier = 1.5 }\n[acts]\na = 'A'\n",
+            "`n.toml`:3:29: `rpm_multiplier` is 1.5; it must be over 0 and at most 1",
+        ),
+        (
+            "[acts]\na = 'A'\n[tables.t]\ntable_name = 't'\nlimit = 0\n",
+            "`n.toml`:7:9: `limit` is 0; it must be from 1 to 1000",
+        ),
+        (
+            "[acts]\na = 'A'\n[tables.t]\ntable_name = 't'\noffset = -1\n",
+            "`n.toml`:7:10: `offset` is -1; it must be at least 0",
+        ),
+    ]);
+}
+
+#[test]
+fn narratives_must_fit_together() {
+    for (text, expected) in [
+        ("[acts]\na = 'A'\n", "`n.toml`:1:1: missing key `narrative`"),
+        (
+            "toc = []\n[narrative]\nname = 'n'\n",
+            "`n.toml`:1:7: the `toc` of narrative `n` is empty; name its acts in order",
+        ),
+        (
+            "toc = ['a']\n[narrative]\n[acts]\na = 'A'\n",
+            "`n.toml`:2:1: the narrative has no `name`; write one in `[narrative]`",
+        ),
+        (
+            "toc = ['a']\n[narrative]\nname = ' '\n[acts]\na = 'A'\n",
+            "`n.toml`:3:8: the narrative's name is blank or has control characters",
+        ),
+        (
+            "[narrative]\nname = 'n'\n[acts]\na = 'A'\n",
+            "`n.toml`:2:8: narrative `n` has no `toc`; name its acts in order",
+        ),
+        (
+            "toc = ['a']\n[narrative]\nname = 'n'\ntoc = ['a']\n[acts]\na = 'A'\n",
+            "`n.toml`:1:7: the file has two `toc`; keep one",
+        ),
+        (
+            "toc = ['a']\n[narrative.n]\ntoc = ['a']\n[acts]\na = 'A'\n",
+            "`n.toml`:1:7: a file of several narratives has no `toc` of its own; write one in each `[narrative.NAME]`",
+        ),
+        (
+            "[narrative.n]\nname = 'm'\ntoc = ['a']\n[acts]\na = 'A'\n",
+            "`n.toml`:2:8: narrative `n` calls itself `m`; use one name, or leave `name` out",
+        ),
+        (
+            "[narrative.n]\ntoc = ['a', 'a']\n[acts]\na = 'A'\n",
+            "`n.toml`:2:13: act `a` stands twice in the `toc`; give the second one a name of its own",
+        ),
+        (
+            "[narrative.n]\ntarget = ''\ntoc = ['a']\n[acts]\na = 'A'\n",
+            "`n.toml`:2:10: `target` is blank; name a table or leave it out",
+        ),
+        (
+            "[narrative.n]\ntoc = ['a']\n[acts.a]\nnarrative = 'm'\n",
+            "`n.toml`:4:13: unknown narrative `m`; there are `n`",
+        ),
+        (
+            "[narrative.n]\ntoc = ['a']\n[acts.a]\nnarrative = 'n'\n",
+            "`n.toml`:4:13: narratives compose each other in a circle: `n` -> `n`",
+        ),
+        (
+            "[narrative.n]\ntoc = ['a']\n[narrative.m]\ntoc = ['b']\n[acts.a]\nnarrative = 'm'\n[acts.b]\nnarrative = 'n'\n",
+            "`n.toml`:8:13: narratives compose each other in a circle: `n` -> `m` -> `n`",
+        ),
+        (
+            "[narrative.n]\ntoc = ['a']\n[narrative.m]\ntoc = ['b']\n[acts]\nb = 'B'\n[acts.a]\nnarrative = 'm'\nmodel = 'x'\n",
+            "`n.toml`:9:9: act `a` plays narrative `m`, so it has no `model`; write it there",
+        ),
+        (
+            "[narrative.n]\ntoc = ['a']\n[narrative.m]\ntoc = ['b']\n[acts]\nb = 'B'\n[acts.a]\nnarrative = 'm'\ninput = ['x']\n",
+            "`n.toml`:9:10: act `a` plays narrative `m`, so it has no `input`; write it there",
+        ),
+        (
+            "[narrative.n]\ntoc = ['a']\ncarousel = { iterations = 1000 }\n[narrative.m]\ntoc = ['b']\ncarousel = { iterations = 11 }\n[acts]\nb = 'B'\n[acts.a]\nnarrative = 'm'\n",
+            "`n.toml`:1:12: one run of narrative `n` would play 11000 acts; at most 10000 are allowed",
+        ),
+    ] {
+        assert_eq!(refusal(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn narratives_cannot_stand_in_each_other_without_end_whatever_their_order() {
+    let narrative = |level: usize| {
+        format!(
+            "[narrative.n{level}]\ntoc = ['a{level}']\n[acts.a{level}]\nnarrative = 'n{}'\n",
+            level + 1
+        )
+    };
+    for levels in [8_usize, 9] {
+        let leaf = format!("[narrative.n{levels}]\ntoc = ['leaf']\n[acts.leaf]\ninput = ['x']\n");
+        let mut parts: Vec<String> = (1..levels).map(narrative).chain([leaf]).collect();
+        for _ in 0..2 {
+            let told = refusal(&parts.concat());
+            let too_deep = told.ends_with("narratives stand in each other more than 8 deep; compose fewer");
+            assert_eq!(too_deep, levels == 9, "{told}");
+            parts.reverse();
+        }
+    }
+}

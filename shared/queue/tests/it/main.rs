@@ -1,0 +1,69 @@
+//! The queue's promises, each against a real PostgreSQL.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test has nobody to hand an error to")]
+
+mod backend;
+mod claiming;
+mod enqueuing;
+mod rescuing;
+mod settling;
+mod waking;
+
+use std::{sync::Arc, time::Duration};
+
+use botticelli_queue::{ClaimedJob, JobId, NewJob, Source, WorkerId, claim, enqueue, register_queue, register_worker};
+use botticelli_testkit::TestDatabase;
+use serde_json::json;
+
+/// A database with the queue `posting`, and a worker with a lease.
+struct Bench {
+    database: TestDatabase,
+    queue: Arc<str>,
+    worker: WorkerId,
+}
+
+impl Bench {
+    async fn new() -> Self {
+        let database = botticelli_testkit::database().await;
+        let mut connection = database.pool.acquire().await.unwrap();
+        register_queue(&mut connection, "posting", "posting", 3).await.unwrap();
+        drop(connection);
+        let worker = WorkerId::random();
+        register_worker(&database.pool, worker, "test", Duration::from_secs(60)).await.unwrap();
+        Self { database, queue: Arc::from("posting"), worker }
+    }
+
+    async fn enqueue(&self) -> JobId {
+        let mut connection = self.database.pool.acquire().await.unwrap();
+        enqueue(&mut connection, &NewJob { queue: "posting", args: json!({}), source: Source::Cli, traceparent: None }).await.unwrap()
+    }
+
+    async fn claim(&self) -> Vec<ClaimedJob> {
+        self.claim_as(self.worker).await
+    }
+
+    async fn claim_as(&self, worker: WorkerId) -> Vec<ClaimedJob> {
+        claim(&self.database.pool, &self.queue, 100, worker).await.unwrap()
+    }
+
+    async fn claim_one(&self) -> ClaimedJob {
+        self.enqueue().await;
+        self.claim().await.pop().expect("the job is due")
+    }
+
+    async fn execute(&self, sql: &'static str) {
+        sqlx::raw_sql(sql).execute(&self.database.pool).await.unwrap();
+    }
+
+    /// The job's state, in the queue or in the history.
+    async fn state(&self, job: JobId) -> String {
+        sqlx::query_scalar(
+            "select state from botticelli.jobs where id = $1
+             union all select state from botticelli.job_history where id = $1",
+        )
+        .bind(job)
+        .fetch_one(&self.database.pool)
+        .await
+        .unwrap()
+    }
+}

@@ -1,0 +1,15 @@
+//! Durations in settings files: `"8s"`, `"10m"`, `"1h 30m"`.
+
+use std::time::Duration;
+
+use botticelli_schedule::{format_duration, parse_duration};
+use serde::{Deserialize, Deserializer, Serializer, de};
+
+pub(crate) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format_duration(*duration))
+}
+
+pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).map_err(|error| de::Error::custom(format!("duration `{text}`: {error}")))
+}

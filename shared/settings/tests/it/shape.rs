@@ -1,0 +1,67 @@
+//! A file of the wrong shape is refused with the place and, where there is one, the right spelling.
+
+use crate::{TestResult, refusal};
+
+#[test]
+fn an_unknown_key_is_refused_with_a_suggestion() -> TestResult {
+    for (text, expected) in [
+        (
+            "[queue]\nleese = \"8s\"\n",
+            "`botticelli.toml`:2:1: unknown key `leese`; did you mean `lease`?",
+        ),
+        (
+            "[sever]\n",
+            "`botticelli.toml`:1:2: unknown key `sever`; did you mean `server`?",
+        ),
+        (
+            "[actors.a]\nnarrative = \"a.toml\"\nnarrative_name = \"a\"\nshedule = \"manual\"\n",
+            "`botticelli.toml`:4:1: unknown key `shedule`; did you mean `schedule`?",
+        ),
+        (
+            "[discord]\ntoken = \"x\"\n",
+            "`botticelli.toml`:2:1: unknown key `token`; the keys here are `base_url`, `token_file`",
+        ),
+    ] {
+        assert_eq!(refusal(text, &[])?, expected);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_refused_with_its_key() -> TestResult {
+    for (text, expected) in [
+        (
+            "[server]\napi_port = 70000\n",
+            "`botticelli.toml`:2:12: key `server.api_port`: invalid value: integer `70000`, expected u16",
+        ),
+        (
+            "[queue]\nmax_attempts = 0\n",
+            "`botticelli.toml`:2:16: key `queue.max_attempts`: invalid value: integer `0`, expected a nonzero u16",
+        ),
+        (
+            "[queue]\nlease = \"8\"\n",
+            "`botticelli.toml`:2:9: key `queue.lease`: duration `8`: `8` has no unit; write `8s`, `8m` or `8h`",
+        ),
+        (
+            "[llm]\nbackend = \"openia\"\n",
+            "`botticelli.toml`:2:11: key `llm.backend`: unknown value `openia`; did you mean `openai`?",
+        ),
+    ] {
+        assert_eq!(refusal(text, &[])?, expected);
+    }
+    Ok(())
+}
+
+#[test]
+fn an_actor_without_a_narrative_is_refused() -> TestResult {
+    let expected = "`botticelli.toml`:1:1: missing key `narrative` in `actors.a`";
+    assert_eq!(refusal("[actors.a]\nnarrative_name = \"a\"\n", &[])?, expected);
+    Ok(())
+}
+
+#[test]
+fn broken_toml_is_refused_with_its_place() -> TestResult {
+    let refused = refusal("[server]\napi_port = \n", &[])?;
+    assert!(refused.starts_with("`botticelli.toml`:2:12: "), "{refused}");
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Values that cannot be used are all reported at once, each with its place and the way out.
+
+use crate::{TestResult, load, refusal};
+
+#[test]
+fn every_problem_of_the_file_is_reported_at_once() -> TestResult {
+    let text = r#"
+[server]
+database_url = "mysql://localhost/x"
+metrics_port = 8080
+
+[llm]
+backend = "openai"
+
+[queue]
+lease = "5s"
+
+[actors.posting]
+narrative = "post.toml"
+narrative_name = "post"
+schedule = "every 2 fortnights"
+platform = "discord"
+"#;
+    let expected = "\
+6 problems in the settings
+`botticelli.toml`:3:16: key `server.database_url`: the address does not begin with `postgres://` or `postgresql://`
+`botticelli.toml`:2:2: key `server.health_port`: port 8080 is taken by `server.metrics_port`; choose another
+`botticelli.toml`:6:2: key `llm.base_url`: backend `openai` needs it; write the service's address such as `https://api.openai.com/v1`
+`botticelli.toml`:10:9: key `queue.lease`: a lease of 5s does not survive two lost heartbeats of 2s; write at least `6s`
+`botticelli.toml`:12:9: key `actors.posting.channel_id`: platform `discord` needs it; write the channel's number in quotes
+`botticelli.toml`:15:12: key `actors.posting.schedule`: schedule `every 2 fortnights`: `fortnights` is not a unit; use s, m, h, d or w
+  every 2 fortnights
+          ^^^^^^^^^^
+write `every <duration>` such as `every 2 hours`, or a cron expression such as `0 9 * * MON-FRI` or `@daily`; `immediate` and `manual` are schedules too";
+    assert_eq!(refusal(text, &[])?, expected);
+    Ok(())
+}
+
+#[test]
+fn each_value_that_cannot_be_used_is_refused_with_the_way_out() -> TestResult {
+    for (text, expected) in [
+        (
+            "[server]\napi_port = 9090\n",
+            "2:12: key `server.api_port`: port 9090 is taken by `server.metrics_port`; choose another",
+        ),
+        (
+            "[llm]\ntimeout = \"0s\"\n",
+            "2:11: key `llm.timeout`: the duration must be longer than zero",
+        ),
+        (
+            "[llm]\nbackend = \"scripted\"\n",
+            "1:2: key `llm.script`: backend `scripted` needs it; write the path of the file with the replies",
+        ),
+        (
+            "[llm]\nbase_url = \"api.openai.com\"\n",
+            "2:12: key `llm.base_url`: the address does not begin with `http://` or `https://`",
+        ),
+        (
+            "[discord]\nbase_url = \"http://\"\n",
+            "2:12: key `discord.base_url`: the address names no host",
+        ),
+        (
+            "[telemetry]\notlp_endpoint = \"https://me:secret@host/\"\n",
+            "2:17: key `telemetry.otlp_endpoint`: the address holds a user or password; addresses are shown in the settings, so remove it",
+        ),
+        (
+            "[telemetry]\nlog = \" \"\n",
+            "2:7: key `telemetry.log`: the level is missing; write `info`, or `off` for no log",
+        ),
+        (
+            "[queue]\nmax_attempts = 1001\n",
+            "2:16: key `queue.max_attempts`: 1001 attempts are more than 1000",
+        ),
+        (
+            "[queue]\nbackoff_cap = \"1s\"\n",
+            "2:15: key `queue.backoff_cap`: 1s is shorter than `queue.backoff_base`, 2s",
+        ),
+        (
+            "[scheduler]\nrescue_interval = \"0s\"\n",
+            "2:19: key `scheduler.rescue_interval`: the duration must be longer than zero",
+        ),
+    ] {
+        assert_eq!(refusal(text, &[])?, format!("`botticelli.toml`:{expected}"));
+    }
+    Ok(())
+}
+
+#[test]
+fn zero_durations_of_the_queue_are_refused() -> TestResult {
+    for key in [
+        "lease",
+        "heartbeat",
+        "poll_interval",
+        "job_timeout",
+        "drain_timeout",
+        "backoff_base",
+        "backoff_cap",
+    ] {
+        let refused = refusal(&format!("[queue]\n{key} = \"0s\"\n"), &[])?;
+        let expected = format!("key `queue.{key}`: the duration must be longer than zero");
+        assert!(refused.contains(&expected), "{refused}");
+    }
+    Ok(())
+}
+
+#[test]
+fn several_ports_may_be_zero() -> TestResult {
+    let settings = load("[server]\nmetrics_port = 0\nhealth_port = 0\napi_port = 0\n", &[])?;
+    assert_eq!(settings.server.api_port, 0);
+    Ok(())
+}
+
+#[test]
+fn a_lease_of_exactly_three_heartbeats_is_accepted() -> TestResult {
+    let settings = load("[queue]\nlease = \"9s\"\nheartbeat = \"3s\"\n", &[])?;
+    assert_eq!(settings.queue.lease.as_secs(), 9);
+    Ok(())
+}

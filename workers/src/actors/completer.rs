@@ -1,0 +1,102 @@
+//! The actor that records how jobs ended, and keeps trying while the database is away.
+
+use std::{sync::Arc, time::Duration};
+
+use botticelli_actors::Outcome as Ended;
+use botticelli_queue::Finished;
+use botticelli_telemetry::{PauseReason, Status};
+use chrono::{DateTime, Utc};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+
+use crate::{
+    outcome::{Outcome, chain},
+    record::{RecordError, Recorded, record},
+    shop::{ActorSpec, Shop},
+};
+
+/// A job that ended and whose end is not recorded yet.
+pub struct Settle {
+    pub finished: Finished<Outcome>,
+    pub actor: Arc<ActorSpec>,
+    /// When the handler was done.
+    pub at: DateTime<Utc>,
+    /// Called once the job is off this process's hands.
+    pub done: Box<dyn FnOnce() + Send>,
+    /// How long to wait before the next try to record it.
+    pub patience: Duration,
+}
+
+impl std::fmt::Debug for Settle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settle").field("lease", &self.finished.job.lease).finish_non_exhaustive()
+    }
+}
+
+/// Records the ends of jobs.
+pub struct Completer;
+
+impl Actor for Completer {
+    type Msg = Settle;
+    type State = Arc<Shop>;
+    type Arguments = Arc<Shop>;
+
+    async fn pre_start(&self, _: ActorRef<Settle>, shop: Arc<Shop>) -> Result<Arc<Shop>, ActorProcessingErr> {
+        Ok(shop)
+    }
+
+    async fn handle(&self, myself: ActorRef<Settle>, mut settle: Settle, shop: &mut Arc<Shop>) -> Result<(), ActorProcessingErr> {
+        let job = &settle.finished.job;
+        match record(shop, &settle.actor, &settle.finished).await {
+            Ok(recorded) => {
+                report(shop, &settle, &recorded);
+                (settle.done)();
+            }
+            Err(RecordError::LeaseLost(error)) => {
+                tracing::warn!(job.id = %job.lease.job, job.attempt = job.lease.attempt, "Dropped a result: {error}");
+                (settle.done)();
+            }
+            Err(RecordError::Database(error)) => {
+                tracing::error!(job.id = %job.lease.job, error = chain(&*error), "Could not record the end of job {} yet", job.lease.job);
+                let wait = settle.patience;
+                settle.patience = (wait * 2).min(Duration::from_secs(5));
+                // Not awaited: other jobs' ends need not wait for this one's turn.
+                drop(myself.send_after(wait, move || settle));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Counts and logs a recorded end, once.
+fn report(shop: &Shop, settle: &Settle, recorded: &Recorded) {
+    let (job, actor) = (&settle.finished.job, &settle.actor.name);
+    let lease = job.lease;
+    let status = match recorded.outcome {
+        Ended::Success => Status::Success,
+        Ended::Failure => Status::Failure,
+        Ended::Skipped => Status::Skipped,
+        Ended::Interrupted => {
+            tracing::info!(job.id = %lease.job, job.attempt = lease.attempt, "Handed job {} of {actor} back", lease.job);
+            return;
+        }
+    };
+    let duration = (settle.at - job.claimed_at).to_std().unwrap_or_default();
+    shop.metrics.execution_finished(actor, status, duration, u64::from(recorded.succeeded), u64::from(recorded.failed));
+    if let Some(failures) = recorded.consecutive_failures {
+        shop.metrics.set_consecutive_failures(actor, u64::try_from(failures).unwrap_or(0));
+    }
+    if status == Status::Success {
+        shop.metrics.set_last_success(actor, settle.at.timestamp());
+    }
+    if recorded.breaker_tripped {
+        shop.metrics.breaker_tripped(actor);
+        shop.metrics.set_paused(actor, Some(PauseReason::CircuitBreaker));
+        tracing::error!(actor.name = %actor, "Paused actor {actor}: its breaker opened after {} failures in a row", recorded.consecutive_failures.unwrap_or(0));
+    }
+    let message = recorded.message.as_deref().unwrap_or_default();
+    match status {
+        Status::Failure => tracing::error!(job.id = %lease.job, job.attempt = lease.attempt, error = message, "Run of {actor} failed: {message}"),
+        Status::Skipped => tracing::debug!(job.id = %lease.job, "Run of {actor} skipped: {message}"),
+        Status::Success => tracing::info!(job.id = %lease.job, job.attempt = lease.attempt, duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), "Completed job {} of {actor}", lease.job),
+    }
+}

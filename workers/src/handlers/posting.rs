@@ -1,0 +1,188 @@
+//! Posting: publishes approved posts, once each.
+//!
+//! The order of writes is the promise. The text and the nonce are frozen in a delivery row; that a try begins is committed
+//! before any byte leaves; the message's id is recorded as soon as the platform has answered. After a crash the delivery
+//! is sent again only while the platform recognises the nonce, and is left to a person after that.
+
+use std::time::Duration;
+
+use botticelli_jobs::{BatchArgs, read_args};
+use botticelli_narrative::{Narrative, Ports, RunOptions};
+use botticelli_platforms::{Outgoing, Platform, SendError, nonce_for};
+use botticelli_posts::{Delivery, DeliveryState, NewDelivery, begin_send, fail, in_hand, mark_unconfirmed, next_undelivered, plan, record_published, unsend};
+use botticelli_queue::{ClaimedJob, hold};
+use botticelli_telemetry::PostOutcome;
+use serde_json::{Value, json};
+
+use super::narrative_of;
+use crate::{
+    outcome::{JobFailure, Outcome, Work, chain},
+    ports::{NoCheckpoints, PostTables},
+    shop::{ActorSpec, Shop},
+};
+
+/// Waits between the tries of a delivery whose fate is unclear, while the platform recognises its nonce.
+const RESEND_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(8)];
+
+pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome, JobFailure> {
+    let args: BatchArgs = read_args(actor.kind, &job.args).map_err(|error| JobFailure::discard(&error))?;
+    let limit = args.limit.map_or(actor.limit, std::num::NonZeroU32::get);
+    let platform = shop
+        .platforms
+        .get(actor.platform.as_str())
+        .ok_or_else(|| JobFailure::Discard(format!("platform `{}` is not configured in this worker", actor.platform)))?;
+    let narrative = narrative_of(actor, None)?;
+    if narrative.calls_model() {
+        return Err(JobFailure::Discard(format!(
+            "posting narrative `{}` asks a model: approved text is published as it was approved, so its acts may only read `approved_posts`",
+            narrative.name()
+        )));
+    }
+    let channel = actor.channel.as_deref().unwrap_or_default();
+    let job_id = job.lease.job.0;
+    let mut deliveries =
+        in_hand(&shop.pool, job_id, platform.name(), channel, limit).await.map_err(|error| JobFailure::retry(&error))?;
+    if u32::try_from(deliveries.len()).is_ok_and(|count| count < limit) {
+        for _ in deliveries.len()..limit as usize {
+            if !plan_next(shop, job, &**platform, channel, &narrative).await? {
+                break;
+            }
+        }
+        deliveries =
+            in_hand(&shop.pool, job_id, platform.name(), channel, limit).await.map_err(|error| JobFailure::retry(&error))?;
+    }
+    if deliveries.is_empty() {
+        return Ok(Outcome::skipped("no approved post waits for this channel"));
+    }
+    let mut messages = Vec::new();
+    let mut failures = Vec::new();
+    for delivery in &deliveries {
+        match publish(shop, job, &**platform, delivery).await? {
+            Published::Message(id) => messages.push(id),
+            Published::Not(reason) => failures.push(reason),
+        }
+    }
+    Ok(Outcome {
+        succeeded: u32::try_from(messages.len()).unwrap_or(u32::MAX),
+        metadata: json!({ "platform": platform.name(), "channel": channel, "messages": messages }),
+        work: Work::Stored,
+        failures,
+        traceparent: None,
+    })
+}
+
+/// Plans the delivery of the oldest approved post without one. `false` when there is none.
+async fn plan_next(
+    shop: &Shop,
+    job: &ClaimedJob,
+    platform: &dyn Platform,
+    channel: &str,
+    narrative: &Narrative,
+) -> Result<bool, JobFailure> {
+    let retry = |error: &(dyn std::error::Error + 'static)| JobFailure::retry(error);
+    let mut transaction = shop.pool.begin().await.map_err(|error| retry(&error))?;
+    hold(&mut transaction, job.lease).await.map_err(|error| retry(&error))?;
+    let post = next_undelivered(&mut transaction, platform.name(), channel).await.map_err(|error| retry(&error))?;
+    let Some(post) = post else { return Ok(false) };
+    let tables = PostTables { pool: None, in_hand: Some(("approved_posts", &post.row)) };
+    let ports = Ports { model: &*shop.model, tables: &tables, checkpoints: &NoCheckpoints };
+    let options = RunOptions {
+        args: serde_json::Map::new(),
+        step_prefix: String::new(),
+        act_timeout: shop.act_timeout,
+        seed: None,
+        iterations: None,
+    };
+    let run = botticelli_narrative::run(narrative, &ports, &options, &mut |_, _| ())
+        .await
+        .map_err(|error| JobFailure::discard(&error))?;
+    let text = run.outputs.last().map(|output| output.text.trim().to_owned()).unwrap_or_default();
+    let payload = json!({ "text": text });
+    let delivery = NewDelivery { approved_post_id: post.id, platform: platform.name(), channel, payload: &payload };
+    plan(&mut transaction, job.lease.job.0, &delivery).await.map_err(|error| retry(&error))?;
+    transaction.commit().await.map_err(|error| retry(&error))?;
+    Ok(true)
+}
+
+enum Published {
+    Message(String),
+    Not(String),
+}
+
+/// Publishes one delivery, or finds out that it cannot be.
+async fn publish(shop: &Shop, job: &ClaimedJob, platform: &dyn Platform, delivery: &Delivery) -> Result<Published, JobFailure> {
+    let retry = |error: &(dyn std::error::Error + 'static)| JobFailure::retry(error);
+    let nonce = nonce_for(delivery.id, u32::try_from(delivery.epoch).unwrap_or(0));
+    let outgoing = Outgoing {
+        channel: (!delivery.channel.is_empty()).then(|| delivery.channel.clone()),
+        text: delivery.payload.get("text").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        nonce: nonce.clone(),
+    };
+    let window = platform.capabilities().idempotency_window.unwrap_or(Duration::ZERO);
+    // True while every try so far has certainly published nothing.
+    let mut clean = delivery.state == DeliveryState::Planned;
+    let mut waits = RESEND_AFTER.iter();
+    loop {
+        let mut transaction = shop.pool.begin().await.map_err(|error| retry(&error))?;
+        hold(&mut transaction, job.lease).await.map_err(|error| retry(&error))?;
+        let since_first = begin_send(&mut transaction, delivery.id, &nonce).await.map_err(|error| retry(&error))?;
+        if !clean && since_first >= window {
+            drop(transaction);
+            let reason = "a try was cut off and the platform may have published it; look at the channel, then decide";
+            mark_unconfirmed(&shop.pool, delivery.id, reason).await.map_err(|error| retry(&error))?;
+            shop.metrics.post(PostOutcome::Ambiguous);
+            return Ok(Published::Not(format!("delivery {}: {reason}", delivery.id)));
+        }
+        transaction.commit().await.map_err(|error| retry(&error))?;
+
+        match platform.send(&outgoing).await {
+            Ok(sent) => {
+                record(shop, delivery.id, &sent.message_id).await?;
+                shop.metrics.post(if sent.deduplicated { PostOutcome::Deduplicated } else { PostOutcome::Posted });
+                tracing::info!(delivery.id = delivery.id, platform = platform.name(), "Published delivery {}", delivery.id);
+                return Ok(Published::Message(sent.message_id));
+            }
+            Err(SendError::NotSent { retry_after, detail }) => {
+                if clean {
+                    unsend(&shop.pool, delivery.id, &detail).await.map_err(|error| retry(&error))?;
+                }
+                return Err(JobFailure::Retry { error: format!("delivery {}: {detail}", delivery.id), after: retry_after });
+            }
+            Err(error @ SendError::Rejected { .. }) if error.is_about_the_content() => {
+                let reason = chain(&error);
+                fail(&shop.pool, delivery.id, &reason).await.map_err(|error| retry(&error))?;
+                shop.metrics.post(PostOutcome::Blocked);
+                return Ok(Published::Not(format!("delivery {}: {reason}", delivery.id)));
+            }
+            Err(error @ SendError::Rejected { .. }) => {
+                // The credential or the channel is at fault, not the post: it waits for the next job.
+                if clean {
+                    unsend(&shop.pool, delivery.id, &error.to_string()).await.map_err(|error| retry(&error))?;
+                }
+                return Err(JobFailure::discard(&error));
+            }
+            Err(error @ SendError::Ambiguous { .. }) => {
+                clean = false;
+                let Some(wait) = waits.next() else { return Err(retry(&error)) };
+                tracing::warn!(delivery.id = delivery.id, error = %error, "Sending delivery {} again with its nonce", delivery.id);
+                tokio::time::sleep(*wait).await;
+            }
+        }
+    }
+}
+
+/// Records the message. It exists by now, so a database that does not answer is asked again rather than given up on.
+async fn record(shop: &Shop, delivery_id: i64, message_id: &str) -> Result<(), JobFailure> {
+    let mut wait = Duration::from_millis(100);
+    loop {
+        match record_published(&shop.pool, delivery_id, message_id).await {
+            Ok(()) => return Ok(()),
+            Err(error) if wait > Duration::from_secs(30) => return Err(JobFailure::retry(&error)),
+            Err(error) => {
+                tracing::warn!(delivery.id = delivery_id, error = %error, "Could not record the message of delivery {delivery_id} yet");
+                tokio::time::sleep(wait).await;
+                wait *= 2;
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What a handler can answer: values only, recorded in one transaction by the completer.
+
+use std::{error::Error, fmt::Write as _, time::Duration};
+
+use botticelli_llm::LlmError;
+use botticelli_posts::{Draft, Verdict};
+use serde_json::Value;
+
+/// A run that came to its end.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What is to be stored with the job's completion.
+    pub work: Work,
+    /// Acts (or posts, for posting) that worked.
+    pub succeeded: u32,
+    /// What did not, one sentence each. The run counts as a failure when there is one, but it is not repeated.
+    pub failures: Vec<String>,
+    /// What else is worth keeping with the execution.
+    pub metadata: Value,
+    /// The trace this ran in, for whoever goes on from here.
+    pub traceparent: Option<String>,
+}
+
+/// What a run produced.
+#[derive(Debug)]
+pub enum Work {
+    /// Potential posts, to be stored.
+    Drafts(Vec<Draft>),
+    /// Decisions on the posts in hand.
+    Verdicts(Vec<Verdict>),
+    /// Everything is stored already: published messages, or a narrative's output in the metadata.
+    Stored,
+    /// Nothing, and why.
+    Nothing(String),
+}
+
+impl Outcome {
+    /// A run that had nothing to do, or reason not to.
+    pub fn skipped(reason: impl Into<String>) -> Self {
+        Self { work: Work::Nothing(reason.into()), succeeded: 0, failures: Vec::new(), metadata: Value::Object(serde_json::Map::new()), traceparent: None }
+    }
+
+    /// Whether other actors have something to go on with.
+    pub fn has_output(&self) -> bool {
+        match &self.work {
+            Work::Drafts(drafts) => !drafts.is_empty(),
+            Work::Verdicts(verdicts) => verdicts.iter().any(|verdict| verdict.approved),
+            Work::Stored => self.succeeded > 0,
+            Work::Nothing(_) => false,
+        }
+    }
+}
+
+/// A run that did not come to its end. Each variant is a decision about the job.
+#[derive(Debug, thiserror::Error)]
+pub enum JobFailure {
+    /// The same job may succeed later.
+    #[error("{error}")]
+    Retry {
+        /// What went wrong, the causes included.
+        error: String,
+        /// How long the other side asked us to wait; otherwise the queue's back-off decides.
+        after: Option<Duration>,
+    },
+    /// The job can never succeed as it is.
+    #[error("{0}")]
+    Discard(String),
+    /// The process is stopping or has lost its lease; the job goes on elsewhere.
+    #[error("the worker stopped")]
+    Interrupted,
+}
+
+impl JobFailure {
+    /// A failure of something that may work later: the database, the network.
+    pub fn retry(error: &(dyn Error + 'static)) -> Self {
+        Self::Retry { error: chain(error), after: None }
+    }
+
+    /// A failure that repeating cannot help.
+    pub fn discard(error: &(dyn Error + 'static)) -> Self {
+        Self::Discard(chain(error))
+    }
+
+    /// A failed narrative: what the model's provider said decides.
+    pub fn narrative(error: &(dyn Error + 'static)) -> Self {
+        let text = chain(error);
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if let Some(llm) = error.downcast_ref::<LlmError>() {
+                return match llm {
+                    LlmError::Refused { .. } | LlmError::Declined { .. } => Self::Discard(text),
+                    LlmError::Unavailable { retry_after, .. } => Self::Retry { error: text, after: *retry_after },
+                    _ => Self::Retry { error: text, after: None },
+                };
+            }
+            cause = error.source();
+        }
+        Self::Retry { error: text, after: None }
+    }
+}
+
+/// An error and its causes in one sentence.
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let sentence = error.to_string();
+        // Some errors repeat their cause's text in their own.
+        if !text.ends_with(&sentence) {
+            write!(text, ": {sentence}").ok();
+        }
+        cause = error.source();
+    }
+    text
+}

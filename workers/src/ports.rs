@@ -1,0 +1,116 @@
+//! The narrative engine's ports, over this fleet's tables.
+
+use botticelli_actors::{load_checkpoint, save_checkpoint};
+use botticelli_narrative::{ActRecord, Checkpoints, PortError, PortFuture, Row, TableQuery, TableReader};
+use botticelli_posts::{TableRequest, read_table};
+use botticelli_queue::{Lease, hold};
+use sqlx::PgPool;
+
+use crate::filter::tests_of;
+
+/// The replies of a job's acts, kept until the job ends. A worker that lost the job can no longer add to them.
+pub struct JobCheckpoints<'a> {
+    /// Where they are kept.
+    pub pool: &'a PgPool,
+    /// The job.
+    pub lease: Lease,
+}
+
+impl Checkpoints for JobCheckpoints<'_> {
+    fn load<'a>(&'a self, step: &'a str) -> PortFuture<'a, Option<ActRecord>> {
+        Box::pin(async move {
+            let record = load_checkpoint(self.pool, self.lease.job.0, step).await.map_err(PortError::new)?;
+            record.map(serde_json::from_value).transpose().map_err(PortError::new)
+        })
+    }
+
+    fn save<'a>(&'a self, step: &'a str, record: &'a ActRecord) -> PortFuture<'a, ()> {
+        Box::pin(async move {
+            let record = serde_json::to_value(record).map_err(PortError::new)?;
+            let mut transaction = self.pool.begin().await.map_err(PortError::new)?;
+            hold(&mut transaction, self.lease).await.map_err(PortError::new)?;
+            save_checkpoint(&mut transaction, self.lease.job.0, step, &record).await.map_err(PortError::new)?;
+            transaction.commit().await.map_err(PortError::new)
+        })
+    }
+}
+
+/// No checkpoints: for a narrative that is run outside of a job, or that asks no model.
+pub struct NoCheckpoints;
+
+impl Checkpoints for NoCheckpoints {
+    fn load<'a>(&'a self, _: &'a str) -> PortFuture<'a, Option<ActRecord>> {
+        Box::pin(async { Ok(None) })
+    }
+
+    fn save<'a>(&'a self, _: &'a str, _: &'a ActRecord) -> PortFuture<'a, ()> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+/// The tables of posts, with one of them narrowed to the row in hand.
+pub struct PostTables<'a> {
+    /// Where they are kept; `None` when only the row in hand may be read.
+    pub pool: Option<&'a PgPool>,
+    /// The table that holds the row in hand, and the row.
+    pub in_hand: Option<(&'static str, &'a serde_json::Value)>,
+}
+
+impl TableReader for PostTables<'_> {
+    fn read<'a>(&'a self, query: &'a TableQuery) -> PortFuture<'a, Vec<Row>> {
+        Box::pin(async move {
+            if let Some((table, row)) = self.in_hand
+                && table == query.table_name
+            {
+                return narrow(query, row).map(|row| vec![row]);
+            }
+            let Some(pool) = self.pool else {
+                return Err(PortError::new(NotInHand(query.table_name.clone())));
+            };
+            let request = TableRequest {
+                table: query.table_name.clone(),
+                columns: query.columns.clone(),
+                tests: tests_of(query),
+                order_by: query.order_by.iter().map(|order| (order.column.clone(), order.descending)).collect(),
+                limit: query.limit,
+                offset: query.offset,
+            };
+            read_table(pool, &request).await.map_err(PortError::new)
+        })
+    }
+}
+
+/// A table was asked for where only the row in hand may be read.
+#[derive(Debug, thiserror::Error)]
+#[error("table `{0}` cannot be read here: a posting narrative reads `approved_posts`, which is the post being published")]
+struct NotInHand(String);
+
+/// The row in hand has no such column.
+#[derive(Debug, thiserror::Error)]
+#[error("table `{table}` has no column `{column}`; its columns are {columns}")]
+struct NoColumn {
+    table: String,
+    column: String,
+    columns: String,
+}
+
+/// The columns of the row in hand that the query asks for, in its order. Its conditions, order and limit were answered by
+/// taking the row in hand.
+fn narrow(query: &TableQuery, row: &serde_json::Value) -> Result<Row, PortError> {
+    let Some(row) = row.as_object() else { return Ok(Row::new()) };
+    if query.columns.is_empty() {
+        return Ok(row.clone());
+    }
+    query
+        .columns
+        .iter()
+        .map(|column| match row.get(column) {
+            Some(value) => Ok((column.clone(), value.clone())),
+            None => Err(PortError::new(NoColumn {
+                table: query.table_name.clone(),
+                column: column.clone(),
+                columns: row.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+            })),
+        })
+        .collect()
+}

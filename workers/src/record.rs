@@ -1,0 +1,255 @@
+//! Recording the end of a run: the work, the execution, the breaker and the job, in one fenced transaction.
+
+use botticelli_actors::{Ending, clear_checkpoints, finish_execution, record_failure, record_success};
+use botticelli_posts::{decide, release, store_drafts};
+use botticelli_queue::{ClaimedJob, Finished, NewJob, QueueError, Retried, Source, complete, discard, enqueue_unless_waiting, hand_back, retry};
+use serde_json::{Value, json};
+use sqlx::{Acquire, PgConnection};
+
+use crate::{
+    outcome::{JobFailure, Outcome, Work, chain},
+    shop::{ActorSpec, Shop},
+};
+
+/// What was recorded, for metrics and the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// How the execution ended.
+    pub outcome: botticelli_actors::Outcome,
+    /// What went wrong, or why it was skipped.
+    pub message: Option<String>,
+    /// Acts or posts that worked.
+    pub succeeded: u32,
+    /// Acts or posts that did not.
+    pub failed: u32,
+    /// Set when this failure opened the actor's breaker.
+    pub breaker_tripped: bool,
+    /// Failures since the last success, where they changed.
+    pub consecutive_failures: Option<i32>,
+}
+
+/// Why nothing was recorded.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The job is somebody else's now; there is nothing left to do.
+    #[error(transparent)]
+    LeaseLost(QueueError),
+    /// The database refused or did not answer; trying again is right.
+    #[error("the end of a run could not be recorded")]
+    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<QueueError> for RecordError {
+    fn from(error: QueueError) -> Self {
+        match error {
+            QueueError::LeaseLost(_) => Self::LeaseLost(error),
+            other => Self::Database(Box::new(other)),
+        }
+    }
+}
+
+impl From<botticelli_actors::ActorsError> for RecordError {
+    fn from(error: botticelli_actors::ActorsError) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+impl From<botticelli_posts::PostsError> for RecordError {
+    fn from(error: botticelli_posts::PostsError) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+impl From<sqlx::Error> for RecordError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(Box::new(error))
+    }
+}
+
+/// Records the end of a run. All of it is committed, or none: a crash in between leaves the job running under a lease
+/// that ends, and its acts' replies in their checkpoints.
+///
+/// # Errors
+///
+/// [`RecordError`]; nothing is recorded then.
+pub async fn record(shop: &Shop, actor: &ActorSpec, finished: &Finished<Outcome>) -> Result<Recorded, RecordError> {
+    let mut connection = shop.pool.acquire().await?;
+    let mut transaction = connection.begin().await?;
+    let recorded = match &finished.result {
+        Ok(outcome) => record_outcome(&mut transaction, actor, &finished.job, outcome).await?,
+        Err(error) => match error.downcast_ref::<JobFailure>() {
+            Some(JobFailure::Interrupted) => record_interruption(&mut transaction, &finished.job).await?,
+            Some(failure) => record_job_failure(&mut transaction, shop, actor, &finished.job, failure).await?,
+            // A layer around the handler answered: the timeout, or the panic guard.
+            None => {
+                let failure = if error.is::<tower::timeout::error::Elapsed>() {
+                    JobFailure::Retry {
+                        error: format!("the run took longer than `[queue] job_timeout` = {:?}", shop.job_timeout),
+                        after: None,
+                    }
+                } else {
+                    JobFailure::Retry { error: format!("the handler panicked: {}", chain(&**error)), after: None }
+                };
+                record_job_failure(&mut transaction, shop, actor, &finished.job, &failure).await?
+            }
+        },
+    };
+    transaction.commit().await?;
+    Ok(recorded)
+}
+
+async fn record_outcome(
+    connection: &mut PgConnection,
+    actor: &ActorSpec,
+    job: &ClaimedJob,
+    outcome: &Outcome,
+) -> Result<Recorded, RecordError> {
+    // First, because it is the fence: it locks the job's row, or ends all of this.
+    complete(connection, job.lease).await?;
+    let job_id = job.lease.job.0;
+    let traceparent = outcome.traceparent.as_deref();
+    let mut metadata = outcome.metadata.clone();
+    match &outcome.work {
+        Work::Drafts(drafts) => {
+            let stored = store_drafts(connection, &actor.name, job_id, drafts, traceparent).await?;
+            note(&mut metadata, "potential_posts", json!(stored));
+        }
+        Work::Verdicts(verdicts) => {
+            let (mut approved, mut rejected) = (Vec::new(), Vec::new());
+            for verdict in verdicts {
+                if decide(connection, job_id, &actor.name, verdict).await? {
+                    if verdict.approved { &mut approved } else { &mut rejected }.push(verdict.post_id);
+                }
+            }
+            note(&mut metadata, "approved", json!(approved));
+            note(&mut metadata, "rejected", json!(rejected));
+        }
+        Work::Stored | Work::Nothing(_) => {}
+    }
+    if outcome.has_output() {
+        for follower in &actor.followers {
+            let next = NewJob { queue: follower, args: json!({}), source: Source::After, traceparent };
+            enqueue_unless_waiting(connection, &next).await?;
+        }
+    }
+    let (ended, message) = match (&outcome.work, outcome.failures.is_empty()) {
+        (Work::Nothing(reason), true) => (botticelli_actors::Outcome::Skipped, Some(reason.clone())),
+        (_, true) => (botticelli_actors::Outcome::Success, None),
+        (_, false) => (botticelli_actors::Outcome::Failure, Some(outcome.failures.join("; "))),
+    };
+    let failed = u32::try_from(outcome.failures.len()).unwrap_or(u32::MAX);
+    let mut recorded = Recorded {
+        outcome: ended,
+        message,
+        succeeded: outcome.succeeded,
+        failed,
+        breaker_tripped: false,
+        consecutive_failures: None,
+    };
+    end(connection, actor, job, &mut recorded, &metadata).await?;
+    clear_checkpoints(connection, job_id).await?;
+    release(connection, job_id).await?;
+    Ok(recorded)
+}
+
+async fn record_job_failure(
+    connection: &mut PgConnection,
+    shop: &Shop,
+    actor: &ActorSpec,
+    job: &ClaimedJob,
+    failure: &JobFailure,
+) -> Result<Recorded, RecordError> {
+    let error = failure.to_string();
+    let exhausted = match failure {
+        JobFailure::Retry { after, .. } => {
+            let delay = after.unwrap_or_else(|| shop.backoff.delay(job.tries, jitter()));
+            retry(connection, job, delay, &error).await? == Retried::Exhausted
+        }
+        JobFailure::Discard(_) | JobFailure::Interrupted => {
+            discard(connection, job.lease, &error).await?;
+            true
+        }
+    };
+    let mut recorded = Recorded {
+        outcome: botticelli_actors::Outcome::Failure,
+        message: Some(error),
+        succeeded: 0,
+        failed: 1,
+        breaker_tripped: false,
+        consecutive_failures: None,
+    };
+    end(connection, actor, job, &mut recorded, &json!({ "try": job.tries, "final": exhausted })).await?;
+    if exhausted {
+        clear_checkpoints(connection, job.lease.job.0).await?;
+        release(connection, job.lease.job.0).await?;
+    }
+    Ok(recorded)
+}
+
+async fn record_interruption(connection: &mut PgConnection, job: &ClaimedJob) -> Result<Recorded, RecordError> {
+    hand_back(connection, job.lease).await?;
+    let reason = "the worker stopped; the job goes on elsewhere";
+    let ending = Ending {
+        outcome: botticelli_actors::Outcome::Interrupted,
+        error_message: None,
+        reason: Some(reason),
+        skills_succeeded: 0,
+        skills_failed: 0,
+        metadata: &json!({}),
+    };
+    finish_execution(connection, job.lease.job.0, job.lease.attempt, &ending).await?;
+    Ok(Recorded {
+        outcome: botticelli_actors::Outcome::Interrupted,
+        message: Some(reason.to_owned()),
+        succeeded: 0,
+        failed: 0,
+        breaker_tripped: false,
+        consecutive_failures: None,
+    })
+}
+
+/// Closes the execution and tells the breaker.
+async fn end(
+    connection: &mut PgConnection,
+    actor: &ActorSpec,
+    job: &ClaimedJob,
+    recorded: &mut Recorded,
+    metadata: &Value,
+) -> Result<(), RecordError> {
+    use botticelli_actors::Outcome as Ended;
+    let failed = recorded.outcome == Ended::Failure;
+    let ending = Ending {
+        outcome: recorded.outcome,
+        error_message: recorded.message.as_deref().filter(|_| failed),
+        reason: recorded.message.as_deref().filter(|_| !failed),
+        skills_succeeded: i32::try_from(recorded.succeeded).unwrap_or(i32::MAX),
+        skills_failed: i32::try_from(recorded.failed).unwrap_or(i32::MAX),
+        metadata,
+    };
+    finish_execution(connection, job.lease.job.0, job.lease.attempt, &ending).await?;
+    match recorded.outcome {
+        Ended::Success => {
+            record_success(connection, &actor.name).await?;
+            recorded.consecutive_failures = Some(0);
+        }
+        Ended::Failure => {
+            let change = record_failure(connection, &actor.name, actor.breaker).await?;
+            recorded.breaker_tripped = change.tripped;
+            recorded.consecutive_failures = Some(change.consecutive_failures);
+        }
+        Ended::Skipped | Ended::Interrupted => {}
+    }
+    Ok(())
+}
+
+fn note(metadata: &mut Value, key: &str, value: Value) {
+    if let Some(object) = metadata.as_object_mut() {
+        object.insert(key.to_owned(), value);
+    }
+}
+
+/// A random number in 0..1 from the randomness that an identifier carries; nothing here needs a better one.
+fn jitter() -> f64 {
+    let random = uuid::Uuid::new_v4().as_u128();
+    f64::from(u32::try_from(random & 0xffff_ffff).unwrap_or(0)) / f64::from(u32::MAX)
+}

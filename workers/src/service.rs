@@ -1,0 +1,115 @@
+//! One actor's jobs as a tower service, and the apalis worker that drives it.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use apalis::layers::WorkerBuilderExt;
+use apalis_core::{task::Task, worker::builder::WorkerBuilder};
+use botticelli_actors::start_execution;
+use botticelli_queue::{ClaimedJob, Finished, JobBackend};
+use botticelli_telemetry::context::{ParentMode, current_traceparent, set_parent};
+use chrono::TimeDelta;
+use tokio::sync::mpsc;
+use tower::Service;
+use tracing::Instrument;
+
+use crate::{
+    handlers,
+    outcome::{JobFailure, Outcome},
+    shop::{ActorSpec, Shop, TraceJobs},
+};
+
+/// Runs the jobs of one actor.
+#[derive(Clone)]
+pub struct JobService {
+    shop: Arc<Shop>,
+    actor: Arc<ActorSpec>,
+}
+
+impl Service<Task<ClaimedJob>> for JobService {
+    type Response = Outcome;
+    type Error = JobFailure;
+    type Future = Pin<Box<dyn Future<Output = Result<Outcome, JobFailure>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), JobFailure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, task: Task<ClaimedJob>) -> Self::Future {
+        let (shop, actor, job) = (Arc::clone(&self.shop), Arc::clone(&self.actor), task.args);
+        let span = span_of(&shop, &job);
+        let run = async move { run(&shop, &actor, &job).await };
+        Box::pin(run.instrument(span))
+    }
+}
+
+/// Runs one job until it ends or this process may not hold it any more.
+async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome, JobFailure> {
+    let lost = shop.identity.lost_token(job.lease.worker);
+    let traceparent = current_traceparent();
+    let _active = shop.metrics.execution_started(&actor.name);
+    let waited = (job.claimed_at - job.run_at).to_std().unwrap_or_default();
+    shop.metrics.job_waited(waited);
+    let work = async {
+        start_execution(&shop.pool, &actor.name, job.lease.job.0, job.lease.attempt, &shop.worker_name, traceparent.as_deref())
+            .await
+            .map_err(|error| JobFailure::retry(&error))?;
+        handlers::run(shop, actor, job).await
+    };
+    let mut outcome = tokio::select! {
+        biased;
+        () = lost.cancelled() => Err(JobFailure::Interrupted),
+        outcome = work => outcome,
+    }?;
+    outcome.traceparent = traceparent;
+    Ok(outcome)
+}
+
+/// The span of a job's run, tied to the trace of whoever enqueued it.
+fn span_of(shop: &Shop, job: &ClaimedJob) -> tracing::Span {
+    let span = tracing::info_span!(
+        parent: None,
+        "job.run",
+        otel.kind = "consumer",
+        queue.name = %job.queue,
+        job.id = %job.lease.job,
+        job.kind = %job.kind,
+        job.attempt = job.lease.attempt,
+    );
+    if let Some(traceparent) = &job.traceparent {
+        let soon = job.tries == 1 && job.claimed_at - job.run_at <= TimeDelta::seconds(60);
+        let mode = match shop.trace_jobs {
+            TraceJobs::Parent => ParentMode::ParentAndLink,
+            TraceJobs::Auto if soon => ParentMode::ParentAndLink,
+            TraceJobs::Auto | TraceJobs::Link => ParentMode::Link,
+        };
+        set_parent(&span, traceparent, mode);
+    }
+    span
+}
+
+/// Drives an actor's jobs through the tower stack until `jobs` is closed and the ones in hand are done.
+///
+/// From the outside in: the settle layer (every end becomes a value), the panic guard, the timeout, the handler.
+pub async fn drive(
+    shop: Arc<Shop>,
+    actor: Arc<ActorSpec>,
+    jobs: mpsc::Receiver<ClaimedJob>,
+    finished: mpsc::UnboundedSender<Finished<Outcome>>,
+) {
+    let name = actor.name.to_string();
+    let timeout = shop.job_timeout;
+    let worker = WorkerBuilder::new(name.as_str())
+        .backend(JobBackend::new(jobs, finished))
+        .catch_panic()
+        .timeout(timeout)
+        .build(JobService { shop, actor });
+    if let Err(error) = worker.run().await {
+        // Nothing is lost: jobs in hand return by their lease.
+        tracing::error!(queue.name = %name, error = %error, "The apalis worker of queue {name} ended: {error}");
+    }
+}

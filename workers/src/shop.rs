@@ -1,0 +1,78 @@
+//! What every run works with: the pool, the model, the platforms, and what is known about each actor.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use botticelli_actors::Breaker;
+use botticelli_jobs::Kind;
+use botticelli_llm::LanguageModel;
+use botticelli_narrative::NarrativeFile;
+use botticelli_platforms::Platform;
+use botticelli_queue::Backoff;
+use botticelli_telemetry::Metrics;
+use sqlx::PgPool;
+
+use crate::identity::Identity;
+
+/// The tools of one worker process.
+pub struct Shop {
+    /// Where everything is kept.
+    pub pool: PgPool,
+    /// Who writes.
+    pub model: Arc<dyn LanguageModel>,
+    /// Where posts go, by the platform's name.
+    pub platforms: BTreeMap<&'static str, Arc<dyn Platform>>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Under which identity jobs are held.
+    pub identity: Identity,
+    /// Host and process id, for people.
+    pub worker_name: String,
+    /// How long one act may take.
+    pub act_timeout: Duration,
+    /// How long one run may take.
+    pub job_timeout: Duration,
+    /// How long a failed job waits.
+    pub backoff: Backoff,
+    /// How job spans join the traces they come from.
+    pub trace_jobs: TraceJobs,
+}
+
+/// How a job's span joins the trace of whoever enqueued it. It is always linked to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TraceJobs {
+    /// Also a child of it on a first try within 60 s; a later one begins a trace of its own.
+    Auto,
+    /// Always a child of it.
+    Parent,
+    /// Never a child of it.
+    Link,
+}
+
+/// An actor as its jobs need it.
+#[derive(Debug, Clone)]
+pub struct ActorSpec {
+    /// The actor's name, which is its queue's.
+    pub name: Arc<str>,
+    /// What it does.
+    pub kind: Kind,
+    /// The file of its narratives.
+    pub narratives: Arc<NarrativeFile>,
+    /// Which of them it runs; `None` when the file has one.
+    pub narrative_name: Option<String>,
+    /// The platform it posts to.
+    pub platform: String,
+    /// The channel there.
+    pub channel: Option<String>,
+    /// Posts handled per run.
+    pub limit: u32,
+    /// The least score that curation approves.
+    pub min_score: i16,
+    /// Generation is skipped while this many posts wait.
+    pub max_waiting: u32,
+    /// When its breaker opens.
+    pub breaker: Breaker,
+    /// Jobs of it that this process runs at once.
+    pub slots: u16,
+    /// Actors that run after it when it had output.
+    pub followers: Vec<String>,
+}
