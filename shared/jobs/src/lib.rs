@@ -10,33 +10,9 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-pub use registry::{FleetActor, RegisterError, register_fleet};
-
-/// What an actor does with its narrative. Stored in `jobs.kind`: renaming one orphans rows already queued.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// Runs a narrative and stores its outputs as potential posts.
-    Generation,
-    /// Reviews potential posts and approves some.
-    Curation,
-    /// Publishes approved posts.
-    Posting,
-    /// Runs a narrative and keeps its output with the execution.
-    Narrative,
-}
-
-impl Kind {
-    /// As stored in `jobs.kind`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Generation => "generation",
-            Self::Curation => "curation",
-            Self::Posting => "posting",
-            Self::Narrative => "narrative",
-        }
-    }
-}
+// An actor's kind is decided by its settings and stored in `jobs.kind`: renaming one orphans rows already queued.
+pub use botticelli_settings::ActorKind as Kind;
+pub use registry::{RegisterError, register_fleet};
 
 /// Arguments of a generation or narrative job.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

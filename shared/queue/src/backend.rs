@@ -7,7 +7,7 @@ use std::{
     convert::Infallible,
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use apalis_core::{
@@ -55,8 +55,14 @@ impl<R> Backend for JobBackend<R> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>, _: &WorkerContext) -> Poll<Option<Result<Self::Task, Infallible>>> {
-        self.jobs.poll_recv(cx).map(|job| job.map(|job| Ok(TaskBuilder::new(job).build())))
+    fn poll_next(&mut self, cx: &mut Context<'_>, worker: &WorkerContext) -> Poll<Option<Result<Self::Task, Infallible>>> {
+        let job = ready!(self.jobs.poll_recv(cx));
+        if job.is_none() {
+            // The end of a backend does not end its apalis worker; being told to stop does, after the jobs in hand. The
+            // only refusal is that it is stopping already.
+            worker.stop().ok();
+        }
+        Poll::Ready(job.map(|job| Ok(TaskBuilder::new(job).build())))
     }
 
     fn poll_close(&mut self, _: &mut Context<'_>, _: &WorkerContext) -> Poll<Result<(), Infallible>> {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
@@ -54,6 +54,8 @@ impl DataDir {
                 .mode(mode)
                 .create(path)
                 .map_err(failed("create", path))?;
+            // Once more, because the umask may have taken away what the account needs.
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(failed("open", path))?;
         }
         let path = path.canonicalize().map_err(failed("resolve", path))?;
         let owner = fs::metadata(&path).map_err(failed("read", &path))?.uid();

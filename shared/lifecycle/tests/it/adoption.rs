@@ -1,6 +1,7 @@
 //! What a killed owner leaves behind is taken over.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use botticelli_lifecycle::{Cluster, ClusterError, ClusterOptions};
 use rustix::process::{Pid, Signal, kill_process};
@@ -55,6 +56,8 @@ async fn a_pid_that_another_program_got_since_is_not_mistaken_for_the_server() -
     // The pid of a process that lives as long as this test, as a reboot may leave it.
     let parent = std::os::unix::process::parent_id();
     fs::write(&path, format!("{parent}\n/elsewhere\n1790000000\n54321\n\n127.0.0.1\n"))?;
+    // As readable for the server's account as the file it stands for.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666))?;
 
     let cluster = home.start().await?;
     assert!(!cluster.is_adopted());

@@ -19,8 +19,8 @@ struct Home {
 
 impl Home {
     fn new() -> std::io::Result<Self> {
-        let open = std::fs::Permissions::from_mode(0o755);
-        let directory = tempfile::Builder::new().permissions(open).tempdir()?;
+        let directory = tempfile::tempdir()?;
+        std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o755))?;
         Ok(Self { directory })
     }
 

@@ -1,0 +1,200 @@
+//! Our own check of every answer against the request's JSON schema.
+//!
+//! Providers promise to enforce schemas, and some of them drop `pattern` and lengths or ignore the whole schema silently.
+
+use jsonschema::{ValidationError, Validator};
+use serde_json::Value;
+
+use crate::{Finish, LlmError, Request};
+
+/// Broken rules that are named in one message. More would not help a model or a reader to correct the answer.
+const NAMED_BREACHES: usize = 3;
+
+/// What a request wants the text of its answer to be.
+pub(crate) struct Expectation {
+    schema: Option<Validator>,
+    max_tokens: Option<u32>,
+}
+
+impl Expectation {
+    /// Compiles the schema of `request`, so that a wrong one is found before the model is paid for an answer.
+    ///
+    /// # Errors
+    ///
+    /// [`LlmError::Refused`] in the name of `provider` when the schema is not one.
+    pub(crate) fn of(request: &Request, provider: &str) -> Result<Self, LlmError> {
+        let schema = match &request.schema {
+            None => None,
+            Some(schema) => Some(jsonschema::validator_for(schema).map_err(|error| LlmError::Refused {
+                provider: provider.to_owned(),
+                detail: format!(
+                    "the JSON schema of the reply is not valid: {}; correct the schema",
+                    breach(&error)
+                ),
+            })?),
+        };
+        Ok(Self {
+            schema,
+            max_tokens: request.max_tokens,
+        })
+    }
+
+    /// The JSON of an answer, `None` for free text.
+    ///
+    /// # Errors
+    ///
+    /// [`LlmError::BadReply`] in the name of `model` when the text is empty, cut short, not JSON or against the schema.
+    pub(crate) fn read(&self, text: &str, finish: Finish, model: &str) -> Result<Option<Value>, LlmError> {
+        let bad = |detail: String| LlmError::BadReply {
+            model: model.to_owned(),
+            detail,
+        };
+        let Some(validator) = &self.schema else {
+            return match text.trim() {
+                "" => Err(bad("the text is empty".to_owned())),
+                _ => Ok(None),
+            };
+        };
+        if finish == Finish::Length {
+            let limit = self
+                .max_tokens
+                .map_or_else(|| "the token limit".to_owned(), |limit| format!("the limit of {limit} tokens"));
+            return Err(bad(format!("{limit} cut the JSON short; raise `max_tokens` or ask for less")));
+        }
+        let json = serde_json::from_str(without_fence(text))
+            .map_err(|error| bad(format!("not JSON ({error}): `{}`", excerpt(text))))?;
+        let breaches: Vec<String> = validator
+            .iter_errors(&json)
+            .take(NAMED_BREACHES)
+            .map(|error| breach(&error))
+            .collect();
+        if breaches.is_empty() {
+            Ok(Some(json))
+        } else {
+            Err(bad(format!("against the JSON schema: {}", breaches.join("; "))))
+        }
+    }
+}
+
+/// Where a rule is broken and which rule it is. The value itself stays out: it may be a page of text.
+fn breach(error: &ValidationError<'_>) -> String {
+    let place = match error.instance_path().as_str() {
+        "" => "the root",
+        pointer => pointer,
+    };
+    format!("at `{place}` {} (rule `{}`)", error.masked_with("the value"), error.schema_path())
+}
+
+/// Models without grammars like to wrap their JSON in a Markdown code fence.
+fn without_fence(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix("```")
+        .and_then(|rest| rest.strip_suffix("```"))
+        .map_or(text, |body| body.strip_prefix("json").unwrap_or(body).trim())
+}
+
+/// The start of a foreign text on one line, short enough for an error message.
+pub(crate) fn excerpt(text: &str) -> String {
+    const LIMIT: usize = 200;
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(LIMIT) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use serde_json::json;
+
+    use super::*;
+
+    fn request(schema: Value) -> Request {
+        Request {
+            model: None,
+            system: None,
+            messages: Vec::new(),
+            schema: Some(schema),
+            max_tokens: Some(7),
+            temperature: None,
+            seed: None,
+            timeout: Duration::from_secs(1),
+        }
+    }
+
+    fn read(schema: Value, text: &str) -> Result<Option<Value>, String> {
+        Expectation::of(&request(schema), "test")
+            .and_then(|expected| expected.read(text, Finish::Stop, "m"))
+            .map_err(|error| error.to_string())
+    }
+
+    fn post() -> Value {
+        json!({
+            "type": "object",
+            "properties": {"title": {"type": "string", "pattern": "^[A-Z]"}, "tags": {"items": {"enum": ["a", "b"]}}},
+            "required": ["title"],
+        })
+    }
+
+    #[test]
+    fn a_breach_names_the_pointer_and_the_rule() {
+        let Err(message) = read(post(), r#"{"title": "lower", "tags": ["a", "c"]}"#) else {
+            panic!("the answer breaks two rules");
+        };
+        assert!(message.contains("`/title`") && message.contains("`/properties/title/pattern`"), "{message}");
+        assert!(message.contains("`/tags/1`") && message.contains("`/properties/tags/items/enum`"), "{message}");
+        assert!(!message.contains("lower"), "{message}");
+    }
+
+    #[test]
+    fn a_missing_property_is_reported_at_the_root() {
+        let Err(message) = read(post(), "{}") else {
+            panic!("the title is missing");
+        };
+        assert!(message.contains("the root") && message.contains("title"), "{message}");
+    }
+
+    #[test]
+    fn json_inside_a_code_fence_is_read() {
+        assert_eq!(read(post(), "```json\n{\"title\": \"Up\"}\n```"), Ok(Some(json!({"title": "Up"}))));
+    }
+
+    #[test]
+    fn text_that_is_not_json_is_quoted() {
+        let Err(message) = read(post(), "Sure! Here is your post:") else {
+            panic!("this is prose");
+        };
+        assert!(message.contains("not JSON") && message.contains("Sure! Here"), "{message}");
+    }
+
+    #[test]
+    fn a_schema_that_is_not_one_is_refused_with_its_place() {
+        let Err(message) = read(json!({"properties": {"title": {"type": "strin"}}}), "{}") else {
+            panic!("there is no such type");
+        };
+        assert!(message.contains("refused") && message.contains("/properties/title/type"), "{message}");
+    }
+
+    #[test]
+    fn a_schema_with_a_foreign_reference_is_refused_and_nothing_is_fetched() {
+        let Err(message) = read(json!({"$ref": "http://127.0.0.1:1/post.json"}), "{}") else {
+            panic!("the reference cannot be resolved");
+        };
+        assert!(message.contains("not valid") && message.contains("127.0.0.1:1"), "{message}");
+    }
+
+    #[test]
+    fn json_that_the_token_limit_cut_is_a_bad_reply_with_the_limit() {
+        let result = Expectation::of(&request(post()), "test")
+            .and_then(|expected| expected.read(r#"{"title": "A"}"#, Finish::Length, "m"));
+        assert!(matches!(result, Err(LlmError::BadReply { detail, .. }) if detail.contains("7 tokens")));
+    }
+
+    #[test]
+    fn an_excerpt_is_one_short_line() {
+        assert_eq!(excerpt("<html>\n  <body>"), "<html> <body>");
+        assert_eq!(excerpt(&"é".repeat(500)).chars().count(), 201);
+    }
+}
