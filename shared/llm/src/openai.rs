@@ -113,10 +113,16 @@ impl OpenAi {
         let status = response.status();
         let headers = response.headers().clone();
         let body = self.read(response, model).await?;
+        let foreign = Foreign {
+            model,
+            headers: &headers,
+            body: &body,
+            key: self.api_key.as_ref(),
+        };
         if status.is_success() {
-            answer::read(&body, model, &expected).map_err(|error| error.with_excerpt(&self.quoted(&body)))
+            answer::read(&foreign, &expected)
         } else {
-            Err(rejection::classify(status, &headers, &body, model, &|text| self.safe(text)))
+            Err(rejection::classify(status, &foreign))
         }
     }
 
@@ -154,19 +160,6 @@ impl OpenAi {
             root_cause(error)
         ))
     }
-
-    /// A foreign text on one short line, without the key that some services repeat in their complaints.
-    fn safe(&self, text: &str) -> String {
-        let text = match &self.api_key {
-            Some(key) => text.replace(key.expose_secret(), "[key]"),
-            None => text.to_owned(),
-        };
-        excerpt(&text)
-    }
-
-    fn quoted(&self, body: &[u8]) -> String {
-        self.safe(&String::from_utf8_lossy(body))
-    }
 }
 
 impl LanguageModel for OpenAi {
@@ -183,5 +176,111 @@ impl LanguageModel for OpenAi {
 
     fn provider(&self) -> &str {
         PROVIDER
+    }
+}
+
+/// What came back from the service, before anybody has made sense of it.
+struct Foreign<'a> {
+    model: &'a str,
+    headers: &'a HeaderMap,
+    body: &'a [u8],
+    key: Option<&'a SecretString>,
+}
+
+impl Foreign<'_> {
+    /// A part of the answer on one short line, without the key that some services repeat in their complaints.
+    fn safe(&self, text: &str) -> String {
+        match self.key {
+            Some(key) => excerpt(&text.replace(key.expose_secret(), "[key]")),
+            None => excerpt(text),
+        }
+    }
+
+    fn excerpt(&self) -> String {
+        self.safe(&String::from_utf8_lossy(self.body))
+    }
+
+    fn bad(&self, detail: String) -> LlmError {
+        LlmError::BadReply {
+            model: self.model.to_owned(),
+            detail,
+        }
+    }
+
+    fn declined(&self, detail: String) -> LlmError {
+        LlmError::Declined {
+            model: self.model.to_owned(),
+            detail,
+        }
+    }
+}
+
+fn unavailable(detail: String) -> LlmError {
+    LlmError::Unavailable {
+        provider: PROVIDER.to_owned(),
+        detail,
+        retry_after: None,
+    }
+}
+
+/// The innermost cause. The layers above it only say that a request failed, and repeat the address.
+fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+fn endpoint(base_url: &str) -> Result<Url, OpenAiSetupError> {
+    let wrong = |problem: &str| OpenAiSetupError::BaseUrl {
+        problem: problem.to_owned(),
+    };
+    let mut url = Url::parse(base_url).map_err(|error| wrong(&format!("is not an address ({error})")))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(wrong("is neither `http` nor `https`"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(wrong("holds a user name or a password, which belongs into the API key"));
+    }
+    let path = match url.path().trim_end_matches('/') {
+        "" => "/v1",
+        path => path,
+    };
+    let path = format!("{path}/chat/completions");
+    url.set_path(&path);
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn path_of(base_url: &str) -> Result<String, String> {
+        endpoint(base_url).map(|url| url.to_string()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn only_an_address_without_a_path_gets_the_version() {
+        let full = Ok("http://host/v1/chat/completions".to_owned());
+        assert_eq!(path_of("http://host"), full);
+        assert_eq!(path_of("http://host/"), full);
+        assert_eq!(path_of("http://host/v1"), full);
+        assert_eq!(path_of("http://host/v1/"), full);
+        assert_eq!(path_of("http://host/api/v3"), Ok("http://host/api/v3/chat/completions".to_owned()));
+    }
+
+    #[test]
+    fn a_password_in_the_address_is_refused_and_not_repeated() {
+        let Err(message) = path_of("https://me:hunter2@host/v1") else {
+            panic!("the address holds a password");
+        };
+        assert!(message.contains("password") && !message.contains("hunter2"), "{message}");
+    }
+
+    #[test]
+    fn an_address_of_another_protocol_is_refused() {
+        assert!(path_of("ftp://host").is_err());
+        assert!(path_of("host:80").is_err());
     }
 }
