@@ -1,1 +1,71 @@
-fn main() {}
+//! `botticelli`: the whole fleet in one process, and the tools around it.
+
+mod config;
+mod enqueue;
+mod migrate;
+mod narrative;
+mod target;
+mod up;
+
+use std::{collections::HashMap, io::stderr, path::PathBuf, process::ExitCode};
+
+use anyhow::Result;
+use botticelli_lifecycle::{Ending, exit_code};
+use botticelli_process::ProcessArguments;
+use clap::{Args, Parser, Subcommand};
+
+/// Good content on time: runs LLM narratives on schedule and publishes what passes review.
+#[derive(Debug, Parser)]
+#[command(name = "botticelli", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scheduler, workers and sidecars in one process, on DATABASE_URL or on a private PostgreSQL
+    Up(up::Arguments),
+    /// Bring the database schema up to date
+    Migrate(Place),
+    /// Put one job in an actor's queue
+    Enqueue(enqueue::Arguments),
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Check or run a narrative
+    #[command(subcommand)]
+    Narrative(narrative::Command),
+}
+
+/// Which database and data directory a command works on.
+#[derive(Debug, Clone, Args)]
+struct Place {
+    #[arg(long, env = "BOTTICELLI_CONFIG", value_name = "FILE", help = "Settings file")]
+    config: Option<PathBuf>,
+    #[arg(long, env = "BOTTICELLI_DATA_DIR", value_name = "DIR", help = "Data directory of `botticelli up`")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Place {
+    fn arguments(&self) -> ProcessArguments {
+        ProcessArguments { config: self.config.clone(), data_dir: self.data_dir.clone(), ..ProcessArguments::default() }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let environment: HashMap<String, String> = std::env::vars().collect();
+    let outcome = run(Cli::parse(), environment).await.map_err(|error| format!("{error:#}"));
+    exit_code(&outcome, &mut stderr())
+}
+
+async fn run(cli: Cli, environment: HashMap<String, String>) -> Result<Ending> {
+    match cli.command {
+        Command::Up(arguments) => up::run(arguments, environment).await,
+        Command::Migrate(place) => migrate::run(&place, environment).await,
+        Command::Enqueue(arguments) => enqueue::run(&arguments, environment).await,
+        Command::Config(command) => config::run(command, environment),
+        Command::Narrative(command) => narrative::run(command, environment).await,
+    }
+}

@@ -6,9 +6,11 @@ mod maintenance;
 mod plan;
 mod tick_log;
 mod ticker;
+mod wiring;
 
 
 pub use maintenance::{Maintenance, MaintenanceError};
 pub use plan::{Recorded, ScheduledActor, Tick, due_ticks, next_run};
 pub use tick_log::{TickError, Won, recorded, win};
 pub use ticker::Ticker;
+pub use wiring::{Scheduler, scheduled_actors};

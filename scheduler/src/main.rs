@@ -1,1 +1,57 @@
-fn main() {}
+//! `botticelli-scheduler`: turns schedules into jobs until it is told to stop. Any number may run.
+
+use std::{
+    collections::HashMap,
+    io::{IsTerminal, stderr},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use anyhow::Result;
+use botticelli_database::check_schema;
+use botticelli_jobs::register_fleet;
+use botticelli_lifecycle::{Ending, exit_code};
+use botticelli_process::{Process, ProcessArguments};
+use botticelli_scheduler::Scheduler;
+use clap::Parser;
+
+/// Turns schedules into jobs, and looks after what the fleet leaves behind.
+#[derive(Debug, Parser)]
+#[command(name = "botticelli-scheduler", version)]
+struct Cli {
+    #[command(flatten)]
+    process: ProcessArguments,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let outcome = run(Cli::parse()).await.map_err(|error| format!("{error:#}"));
+    exit_code(&outcome, &mut stderr())
+}
+
+async fn run(cli: Cli) -> Result<Ending> {
+    let environment: HashMap<String, String> = std::env::vars().collect();
+    let process = Process::start(cli.process.settings(environment)?, "scheduler", stderr().is_terminal())?;
+    let outcome = schedule(&process).await;
+    process.flush().await;
+    outcome
+}
+
+async fn schedule(process: &Process) -> Result<Ending> {
+    let pool = process.connect(None).await?.main;
+    check_schema(&pool).await?;
+    for retired in register_fleet(&pool, &process.settings, true).await? {
+        tracing::info!("Disabled actor {retired}: the settings no longer have it");
+    }
+    let sidecar = process.sidecar(pool.clone()).await?;
+    let clock = Arc::clone(&process.clock);
+    let scheduler = Scheduler::start(&process.settings, pool, process.metrics(), clock, sidecar.heartbeat());
+    sidecar.set_started();
+    tracing::info!("Scheduler {} runs", process.name);
+
+    process.shutdown.draining().await;
+    scheduler.stop().await;
+    process.shutdown.request_stop();
+    sidecar.ended().await?;
+    Ok(Ending::Clean)
+}

@@ -7,4 +7,4 @@ mod listener;
 mod narrative_actor;
 
 pub use fleet::{Fleet, FleetError, FleetOptions};
-pub use narrative_actor::{ActorStatus, NarrativeActor, NarrativeActorMessage};
+pub use narrative_actor::{ActorStatus, NarrativeActorMessage};

@@ -1,1 +1,18 @@
-//! Placeholder.
+//! Runs the fleet's jobs: Ractor actors claim them, apalis and a tower stack drive them, one transaction records their end.
+
+mod actors;
+mod filter;
+mod handlers;
+mod identity;
+mod outcome;
+mod ports;
+mod record;
+mod service;
+mod shop;
+mod wiring;
+
+pub use actors::{ActorStatus, Fleet, FleetError, FleetOptions, NarrativeActorMessage};
+pub use identity::Identity;
+pub use ports::{NoCheckpoints, PostTables};
+pub use shop::{ActorSpec, Shop, TraceJobs};
+pub use wiring::{WorkerParts, actor_specs, fleet_options, language_model, platforms, shop};

@@ -2,11 +2,11 @@
 
 use botticelli_actors::{load_checkpoint, save_checkpoint};
 use botticelli_narrative::{ActRecord, Checkpoints, PortError, PortFuture, Row, TableQuery, TableReader};
-use botticelli_posts::{TableRequest, read_table};
+use botticelli_posts::read_table;
 use botticelli_queue::{Lease, hold};
 use sqlx::PgPool;
 
-use crate::filter::tests_of;
+use crate::filter::request_of;
 
 /// The replies of a job's acts, kept until the job ends. A worker that lost the job can no longer add to them.
 pub struct JobCheckpoints<'a> {
@@ -60,22 +60,14 @@ impl TableReader for PostTables<'_> {
     fn read<'a>(&'a self, query: &'a TableQuery) -> PortFuture<'a, Vec<Row>> {
         Box::pin(async move {
             if let Some((table, row)) = self.in_hand
-                && table == query.table_name
+                && table == query.table
             {
                 return narrow(query, row).map(|row| vec![row]);
             }
             let Some(pool) = self.pool else {
-                return Err(PortError::new(NotInHand(query.table_name.clone())));
+                return Err(PortError::new(NotInHand(query.table.clone())));
             };
-            let request = TableRequest {
-                table: query.table_name.clone(),
-                columns: query.columns.clone(),
-                tests: tests_of(query),
-                order_by: query.order_by.iter().map(|order| (order.column.clone(), order.descending)).collect(),
-                limit: query.limit,
-                offset: query.offset,
-            };
-            read_table(pool, &request).await.map_err(PortError::new)
+            read_table(pool, &request_of(query)).await.map_err(PortError::new)
         })
     }
 }
@@ -107,7 +99,7 @@ fn narrow(query: &TableQuery, row: &serde_json::Value) -> Result<Row, PortError>
         .map(|column| match row.get(column) {
             Some(value) => Ok((column.clone(), value.clone())),
             None => Err(PortError::new(NoColumn {
-                table: query.table_name.clone(),
+                table: query.table.clone(),
                 column: column.clone(),
                 columns: row.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
             })),

@@ -88,7 +88,7 @@ pub async fn record(shop: &Shop, actor: &ActorSpec, finished: &Finished<Outcome>
                         after: None,
                     }
                 } else {
-                    JobFailure::Retry { error: format!("the handler panicked: {}", chain(&**error)), after: None }
+                    JobFailure::Retry { error: chain(&**error), after: None }
                 };
                 record_job_failure(&mut transaction, shop, actor, &finished.job, &failure).await?
             }

@@ -1,13 +1,14 @@
 //! One actor's jobs as a tower service, and the apalis worker that drives it.
 
 use std::{
+    any::Any,
     future::Future,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
 };
 
-use apalis::layers::WorkerBuilderExt;
+use apalis::layers::{WorkerBuilderExt, catch_panic::CatchPanicLayer};
 use apalis_core::{task::Task, worker::builder::WorkerBuilder};
 use botticelli_actors::start_execution;
 use botticelli_queue::{ClaimedJob, Finished, JobBackend};
@@ -92,6 +93,18 @@ fn span_of(shop: &Shop, job: &ClaimedJob) -> tracing::Span {
     span
 }
 
+/// A handler panicked; its message.
+#[derive(Debug, thiserror::Error)]
+#[error("the handler panicked: {0}")]
+pub struct Panicked(String);
+
+#[expect(clippy::borrowed_box, reason = "the layer's signature")]
+fn panicked(panic: &Box<dyn Any + Send>) -> Panicked {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    Panicked(text.unwrap_or_else(|| "it gave no message".to_owned()))
+}
+
 /// Drives an actor's jobs through the tower stack until `jobs` is closed and the ones in hand are done.
 ///
 /// From the outside in: the settle layer (every end becomes a value), the panic guard, the timeout, the handler.
@@ -105,7 +118,7 @@ pub async fn drive(
     let timeout = shop.job_timeout;
     let worker = WorkerBuilder::new(name.as_str())
         .backend(JobBackend::new(jobs, finished))
-        .catch_panic()
+        .layer(CatchPanicLayer::with_panic_handler(panicked))
         .timeout(timeout)
         .build(JobService { shop, actor });
     if let Err(error) = worker.run().await {

@@ -8,8 +8,10 @@ mod health;
 mod metrics;
 mod problem;
 mod serve;
+mod sidecar;
 
 pub use api::{AnonymousRole, ApiState, api_router};
 pub use health::{HealthState, Heartbeat, health_router};
 pub use metrics::metrics_router;
+pub use sidecar::{Sidecar, SidecarOptions};
 pub use serve::{Addresses, Listeners, Ports, Routers, ServeError, Surface};

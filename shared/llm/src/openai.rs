@@ -8,7 +8,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
-use reqwest::{Client, Response, StatusCode, Url, redirect};
+use reqwest::{Client, Response, Url, redirect};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
@@ -55,10 +55,11 @@ pub enum OpenAiSetupError {
 }
 
 /// A client of one service, with one connection pool.
-#[derive(Debug)]
 pub struct OpenAi {
     client: Client,
     endpoint: Url,
+    /// The endpoint for messages, without a query, which may hold a key.
+    shown: String,
     api_key: Option<SecretString>,
     model: String,
 }
@@ -92,9 +93,12 @@ impl OpenAi {
             .user_agent(concat!("botticelli/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(OpenAiSetupError::Client)?;
+        let mut shown = endpoint.clone();
+        shown.set_query(None);
         Ok(Self {
             client,
             endpoint,
+            shown: shown.into(),
             api_key,
             model,
         })
@@ -144,7 +148,7 @@ impl OpenAi {
         if error.is_connect() {
             let detail = format!(
                 "cannot connect to `{}` ({}); check that the service runs there and that `base_url` is right",
-                self.endpoint,
+                self.shown,
                 root_cause(error)
             );
             unavailable(detail)
@@ -156,7 +160,7 @@ impl OpenAi {
     fn broken(&self, error: &reqwest::Error) -> LlmError {
         unavailable(format!(
             "the connection to `{}` broke before the answer was complete ({})",
-            self.endpoint,
+            self.shown,
             root_cause(error)
         ))
     }

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use botticelli_control::Heartbeat;
 use botticelli_lifecycle::Shutdown;
 use botticelli_queue::{Finished, release_worker};
 use botticelli_schedule::Clock;
@@ -23,6 +24,8 @@ use crate::{
 
 /// How long a failed actor's replacement waits, so that one that fails at once does not spin.
 const RESPAWN_AFTER: Duration = Duration::from_secs(1);
+/// How often the root is asked whether it is there.
+const BEAT: Duration = Duration::from_secs(10);
 /// How long interrupted jobs get to be handed back when the process must stop now.
 const HAND_BACK_TIME: Duration = Duration::from_secs(3);
 
@@ -53,29 +56,42 @@ pub struct Fleet {
     root: ActorRef<RootMessage>,
     root_task: JoinHandle<()>,
     listener: tokio::task::JoinHandle<()>,
+    beating: tokio::task::JoinHandle<()>,
     shop: Arc<Shop>,
     options: FleetOptions,
 }
 
 impl Fleet {
-    /// Starts one narrative actor for each of `actors`, with everything around them.
+    /// Starts one narrative actor for each of `actors`, with everything around them. `heartbeat` is ticked for as long as
+    /// the root of the tree answers.
     ///
     /// # Errors
     ///
     /// [`FleetError`] when the root actor cannot be started.
-    pub async fn start(shop: Arc<Shop>, actors: Vec<ActorSpec>, options: FleetOptions) -> Result<Self, FleetError> {
+    pub async fn start(
+        shop: Arc<Shop>,
+        actors: Vec<ActorSpec>,
+        options: FleetOptions,
+        heartbeat: Heartbeat,
+    ) -> Result<Self, FleetError> {
         let arguments = RootArguments { shop: Arc::clone(&shop), actors, options: options.clone() };
         let (root, root_task) = Actor::spawn(None, Root, arguments).await.map_err(FleetError)?;
         let wake = root.clone();
         let listener = tokio::spawn(listen(shop.pool.clone(), move |queue| {
             wake.cast(RootMessage::Wake(queue)).ok();
         }));
-        Ok(Self { root, root_task, listener, shop, options })
+        let beating = tokio::spawn(beat(root.clone(), heartbeat));
+        Ok(Self { root, root_task, listener, beating, shop, options })
     }
 
     /// What each actor is doing in this process.
     pub async fn status(&self) -> Vec<ActorStatus> {
         ractor::call!(self.root, RootMessage::GetStatus).unwrap_or_default()
+    }
+
+    /// Says something to one actor; nothing happens when this process does not serve it.
+    pub fn tell(&self, actor: &str, message: NarrativeActorMessage) {
+        self.root.cast(RootMessage::Tell(Arc::from(actor), message)).ok();
     }
 
     /// Stops in order: claims nothing more, lets jobs end for as long as the drain may take (or until `shutdown` says
@@ -97,6 +113,7 @@ impl Fleet {
             }
         }
         self.listener.abort();
+        self.beating.abort();
         self.root.stop(None);
         self.root_task.await.ok();
         let worker = self.shop.identity.current();
@@ -106,10 +123,21 @@ impl Fleet {
     }
 }
 
+/// Ticks the heartbeat as long as the root answers; a root that is stuck or gone makes the process look dead, as it is.
+async fn beat(root: ActorRef<RootMessage>, heartbeat: Heartbeat) {
+    loop {
+        if ractor::call_t!(root, RootMessage::GetStatus, 5_000).is_ok() {
+            heartbeat.tick();
+        }
+        tokio::time::sleep(BEAT).await;
+    }
+}
+
 enum RootMessage {
     Wake(Option<String>),
     Settle(Box<Finished<Outcome>>),
     Settled(Arc<str>),
+    Tell(Arc<str>, NarrativeActorMessage),
     GetStatus(RpcReplyPort<Vec<ActorStatus>>),
     Drain(RpcReplyPort<()>),
     Respawn(Part),
@@ -181,6 +209,11 @@ impl Actor for Root {
                     if queue.as_deref().is_none_or(|queue| queue == &**name) {
                         actor.cast(NarrativeActorMessage::Execute).ok();
                     }
+                }
+            }
+            RootMessage::Tell(name, message) => {
+                if let Some(actor) = state.narrative_actors.get(&name) {
+                    actor.cast(message).ok();
                 }
             }
             RootMessage::Settle(finished) => state.settle(&myself, *finished),

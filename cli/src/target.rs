@@ -1,0 +1,35 @@
+//! Which database a command works on: the configured one, or that of a running `botticelli up`.
+
+use std::{collections::HashMap, path::Path};
+
+use anyhow::{Context, Result, bail};
+use botticelli_database::{PoolSize, connect};
+use botticelli_process::ProcessArguments;
+use secrecy::SecretString;
+use sqlx::PgPool;
+
+/// The file in the data directory that `botticelli up` leaves its private database's address in while it runs.
+const URL_FILE: &str = "postgres/database_url";
+
+/// Connects to the configured database, or else to the private one of a running `botticelli up`.
+pub(crate) async fn pool(arguments: &ProcessArguments, environment: HashMap<String, String>) -> Result<PgPool> {
+    let data_dir = arguments.data_dir(&environment)?;
+    let settings = arguments.settings(environment)?;
+    let url = match settings.server.database_url {
+        Some(url) => url,
+        None => private_url(&data_dir)?,
+    };
+    Ok(connect(&url, PoolSize(2), "botticelli cli").await?)
+}
+
+fn private_url(data_dir: &Path) -> Result<SecretString> {
+    let file = data_dir.join(URL_FILE);
+    if !file.exists() {
+        bail!(
+            "there is no database to work on: DATABASE_URL is not set, and no `botticelli up` runs on data directory `{}`",
+            data_dir.display()
+        );
+    }
+    let url = std::fs::read_to_string(&file).with_context(|| format!("`{}` cannot be read", file.display()))?;
+    Ok(SecretString::from(url.trim().to_owned()))
+}

@@ -1,0 +1,147 @@
+//! A small model inside this process: SmolLM2-135M-Instruct, run by candle and held to its JSON schema by llguidance.
+//!
+//! One thread of its own computes, one request at a time; the requests behind it wait in the order of their arrival. The
+//! weights are read when the first request comes, so that a process which never asks stays light.
+
+mod chat;
+mod embedded_error;
+mod engine;
+mod grammar;
+mod model_file;
+mod requantized;
+mod sampler;
+mod service;
+mod threads;
+mod vocabulary;
+
+use std::num::NonZero;
+use std::path::PathBuf;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+pub use embedded_error::EmbeddedError;
+
+use crate::expectation::Expectation;
+use crate::{LanguageModel, LlmError, Reply, ReplyFuture, Request};
+use engine::Engine;
+use service::Job;
+
+/// The name under which this backend appears in logs and errors.
+const PROVIDER: &str = "embedded";
+
+/// The name of the only model there is.
+const MODEL: &str = "SmolLM2-135M-Instruct";
+
+/// Where the model is and what it may use.
+#[derive(Debug, Clone)]
+pub struct EmbeddedOptions {
+    /// The file that `scripts/fetch-model` fetches.
+    pub model_path: PathBuf,
+    /// A directory for the faster copy of the model, 138 MiB, made at the first request. Is created when missing.
+    pub cache_dir: PathBuf,
+    /// Threads that compute. 1 is a good neighbour, and on a busy machine it is also the fastest.
+    ///
+    /// candle reads the size of its own thread pool from the process's environment, once. A process that wants this
+    /// number to hold is started with [`Embedded::THREADS_VARIABLE`] set to it; a larger pool is reported in the log.
+    pub threads: NonZero<usize>,
+}
+
+/// The model in this process. Dropping it ends its thread after the token that is being computed.
+#[derive(Debug)]
+pub struct Embedded {
+    jobs: mpsc::Sender<Job>,
+}
+
+impl Embedded {
+    /// The environment variable from which candle takes the size of its thread pool when the process starts.
+    pub const THREADS_VARIABLE: &str = "CANDLE_NUM_THREADS";
+
+    /// Checks the model's file, which reads 94 MiB, and starts the thread. Loads nothing yet.
+    ///
+    /// # Errors
+    ///
+    /// [`EmbeddedError`] when the file is missing, cut short or another one, with the command that fetches it.
+    pub fn open(options: EmbeddedOptions) -> Result<Self, EmbeddedError> {
+        model_file::verify(&options.model_path)?;
+        // One place: the next request waits at the channel, the others at their `send`, in the order of their arrival.
+        let (jobs, queue) = mpsc::channel(1);
+        std::thread::Builder::new()
+            .name("language-model".to_owned())
+            .spawn(move || {
+                threads::confine(options.threads);
+                service::serve(queue, || Engine::load(&options));
+            })
+            .map_err(EmbeddedError::Thread)?;
+        Ok(Self { jobs })
+    }
+
+    async fn ask(&self, request: &Request) -> Result<Reply, LlmError> {
+        let expected = Expectation::of(request, PROVIDER)?;
+        if let Some(other) = request.model.as_deref().filter(|model| *model != MODEL) {
+            return Err(LlmError::Refused {
+                provider: PROVIDER.to_owned(),
+                detail: format!("there is no model `{other}` here; name `{MODEL}` or none"),
+            });
+        }
+        let (answer, answered) = oneshot::channel();
+        let job = Job {
+            request: request.clone(),
+            answer,
+        };
+        self.jobs.send(job).await.map_err(|_| thread_is_gone())?;
+        // Whoever stops waiting here drops the receiver, and the thread notices that before its next token.
+        let (text, finish, usage) = answered.await.map_err(|_| thread_is_gone())??;
+        let json = expected.read(&text, finish, MODEL)?;
+        Ok(Reply {
+            text,
+            json,
+            usage,
+            finish,
+            model: MODEL.to_owned(),
+        })
+    }
+}
+
+impl LanguageModel for Embedded {
+    fn generate<'a>(&'a self, request: &'a Request) -> ReplyFuture<'a> {
+        Box::pin(async move {
+            timeout(request.timeout, self.ask(request)).await.unwrap_or_else(|_| {
+                Err(LlmError::TimedOut {
+                    provider: PROVIDER.to_owned(),
+                    timeout: request.timeout,
+                })
+            })
+        })
+    }
+
+    fn provider(&self) -> &str {
+        PROVIDER
+    }
+}
+
+fn thread_is_gone() -> LlmError {
+    unavailable("its thread has ended; restart the process".to_owned())
+}
+
+fn unavailable(detail: String) -> LlmError {
+    LlmError::Unavailable {
+        provider: PROVIDER.to_owned(),
+        detail,
+        retry_after: None,
+    }
+}
+
+fn refused(detail: String) -> LlmError {
+    LlmError::Refused {
+        provider: PROVIDER.to_owned(),
+        detail,
+    }
+}
+
+fn bad_reply(detail: String) -> LlmError {
+    LlmError::BadReply {
+        model: MODEL.to_owned(),
+        detail,
+    }
+}

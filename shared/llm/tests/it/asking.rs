@@ -1,0 +1,43 @@
+use std::time::Duration;
+
+use botticelli_llm::{Message, Request, Role};
+use serde_json::{Value, json};
+
+/// A question in free text with a minute to answer it.
+pub fn question(content: &str) -> Request {
+    Request {
+        model: None,
+        system: None,
+        messages: vec![Message {
+            role: Role::User,
+            content: content.to_owned(),
+        }],
+        schema: None,
+        max_tokens: None,
+        temperature: None,
+        seed: None,
+        timeout: Duration::from_mins(1),
+    }
+}
+
+/// The same, answered as a post.
+pub fn question_for_a_post(content: &str) -> Request {
+    Request {
+        schema: Some(post_schema()),
+        ..question(content)
+    }
+}
+
+/// A post whose texts hold no brackets or addresses and whose tags come from a list.
+pub fn post_schema() -> Value {
+    json!({
+        "type": "object",
+        "properties": {
+            "title": {"type": "string", "pattern": "^[A-Z][A-Za-z0-9 ,:'-]{8,48}[a-z!?]$"},
+            "body": {"type": "string", "pattern": "^[A-Z][A-Za-z0-9 ,.:;'!?-]{60,280}[.!?]$"},
+            "tags": {"type": "array", "items": {"enum": ["release", "event", "community"]}, "minItems": 1, "maxItems": 2},
+        },
+        "required": ["title", "body", "tags"],
+        "additionalProperties": false,
+    })
+}

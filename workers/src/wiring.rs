@@ -1,0 +1,198 @@
+//! From settings to tools: what this process runs with.
+
+use std::{collections::BTreeMap, io::Write, path::Path, sync::Arc};
+
+use anyhow::{Context, anyhow, bail};
+use botticelli_actors::Breaker;
+use botticelli_llm::{LanguageModel, OpenAi, OpenAiOptions, Scripted};
+use botticelli_narrative::NarrativeFile;
+use botticelli_platforms::{Discord, DiscordOptions, Noop, Platform};
+use botticelli_queue::Backoff;
+use botticelli_schedule::Clock;
+use botticelli_settings::{ActorKind, ActorSettings, LlmBackend, PlatformName, Settings};
+use botticelli_telemetry::Metrics;
+use sqlx::PgPool;
+
+use crate::{ActorSpec, FleetOptions, Identity, Shop, TraceJobs};
+
+/// The embedded model's file, as `scripts/fetch-model` leaves it in the data directory.
+const MODEL_FILE: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
+
+/// Reads and checks the narratives of the enabled actors that this process serves: all, or the named ones.
+///
+/// # Errors
+///
+/// A narrative that is missing or wrong, a name that no actor has, or a posting narrative that asks a model.
+pub fn actor_specs(settings: &Settings, only: &[String]) -> anyhow::Result<Vec<ActorSpec>> {
+    if let Some(unknown) = only.iter().find(|name| !settings.actors.contains_key(*name)) {
+        let known: Vec<_> = settings.actors.keys().map(String::as_str).collect();
+        bail!("there is no actor `{unknown}` to serve; the actors are {}", known.join(", "));
+    }
+    let mut files: BTreeMap<String, Arc<NarrativeFile>> = BTreeMap::new();
+    let served = settings.actors.values().filter(|actor| actor.enabled && (only.is_empty() || only.contains(&actor.name)));
+    served
+        .map(|actor| {
+            let (path, text) = settings.read_narrative(actor)?;
+            let narratives = match files.get(&path) {
+                Some(file) => Arc::clone(file),
+                None => Arc::new(botticelli_narrative::parse(&path, &text)?),
+            };
+            files.insert(path, Arc::clone(&narratives));
+            actor_spec(settings, actor, narratives)
+        })
+        .collect()
+}
+
+fn actor_spec(settings: &Settings, actor: &ActorSettings, narratives: Arc<NarrativeFile>) -> anyhow::Result<ActorSpec> {
+    let narrative = narratives
+        .narrative(Some(&actor.narrative_name))
+        .with_context(|| format!("`narrative_name` of actor `{}`", actor.name))?;
+    if actor.kind == ActorKind::Posting && narrative.calls_model() {
+        bail!(
+            "actor `{}`: posting narrative `{}` asks a model, but approved text is published as it was approved; let its acts only read `approved_posts`",
+            actor.name,
+            narrative.name()
+        );
+    }
+    let followers = settings.actors.values().filter(|other| other.enabled && other.after.contains(&actor.name));
+    Ok(ActorSpec {
+        name: Arc::from(actor.name.as_str()),
+        kind: actor.kind,
+        narratives,
+        narrative_name: Some(actor.narrative_name.clone()),
+        platform: actor.platform.as_str().to_owned(),
+        channel: actor.channel_id.clone(),
+        limit: actor.limit.get(),
+        min_score: i16::from(actor.min_score),
+        max_waiting: actor.max_waiting.get(),
+        breaker: Breaker {
+            failures: u16::try_from(actor.breaker_failures.get()).unwrap_or(u16::MAX),
+            cooldown: actor.breaker_cooldown,
+        },
+        slots: actor.slots.get(),
+        followers: followers.map(|follower| follower.name.clone()).collect(),
+    })
+}
+
+/// Opens the configured language model.
+///
+/// # Errors
+///
+/// What is missing or wrong, with the way out.
+pub fn language_model(settings: &Settings, data_dir: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
+    let llm = &settings.llm;
+    match llm.backend {
+        LlmBackend::Embedded => embedded(settings, data_dir),
+        LlmBackend::Openai => {
+            let options = OpenAiOptions {
+                base_url: llm.base_url.clone().context("`[llm] base_url` is needed by `backend = \"openai\"`")?,
+                api_key: settings.llm_api_key()?,
+                model: llm.model.clone().context("`[llm] model` is needed by `backend = \"openai\"`")?,
+            };
+            Ok(Arc::new(OpenAi::new(options)?))
+        }
+        LlmBackend::Scripted => {
+            let script = llm.script.as_ref().context("`[llm] script` is needed by `backend = \"scripted\"`")?;
+            let path = settings.resolve(script);
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("`[llm] script` = `{}` cannot be read", path.display()))?;
+            let replies: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+            if replies.is_empty() {
+                bail!("`[llm] script` = `{}` has no reply; write one on each line", path.display());
+            }
+            Ok(Arc::new(Scripted::repeating(replies)))
+        }
+    }
+}
+
+#[cfg(feature = "embedded-llm")]
+fn embedded(settings: &Settings, data_dir: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
+    use botticelli_llm::{Embedded, EmbeddedOptions};
+
+    let configured = settings.llm.model_file.as_ref().map(|file| settings.resolve(file));
+    let model_path = configured.unwrap_or_else(|| data_dir.join(MODEL_FILE));
+    let options = EmbeddedOptions {
+        cache_dir: data_dir.join("models"),
+        model_path,
+        threads: settings.llm.threads.into(),
+    };
+    Ok(Arc::new(Embedded::open(options)?))
+}
+
+#[cfg(not(feature = "embedded-llm"))]
+fn embedded(_: &Settings, _: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
+    Err(anyhow!(
+        "`[llm] backend = \"embedded\"` needs a binary built with the feature `embedded-llm`, which this one is not; \
+         set `backend = \"openai\"` and `base_url`, or use the `botticelli` command line"
+    ))
+}
+
+/// Opens the platforms that the given actors post to. `stdout` is where `noop` prints.
+///
+/// # Errors
+///
+/// A missing Discord token, or one that cannot be used.
+pub fn platforms(
+    settings: &Settings,
+    actors: &[ActorSpec],
+    stdout: Box<dyn Write + Send>,
+) -> anyhow::Result<BTreeMap<&'static str, Arc<dyn Platform>>> {
+    let posts_to = |platform: PlatformName| {
+        actors.iter().any(|actor| actor.kind == ActorKind::Posting && actor.platform == platform.as_str())
+    };
+    let noop: Arc<dyn Platform> = Arc::new(Noop::new(stdout));
+    let mut platforms = BTreeMap::from([(noop.name(), noop)]);
+    if posts_to(PlatformName::Discord) {
+        let options = DiscordOptions { base_url: settings.discord.base_url.clone(), ..DiscordOptions::new(settings.discord_token()?) };
+        let discord: Arc<dyn Platform> = Arc::new(Discord::new(&options)?);
+        platforms.insert(discord.name(), discord);
+    }
+    Ok(platforms)
+}
+
+/// What only the process itself can decide.
+pub struct WorkerParts {
+    /// Where everything is kept.
+    pub pool: PgPool,
+    /// Who writes.
+    pub model: Arc<dyn LanguageModel>,
+    /// Where posts go.
+    pub platforms: BTreeMap<&'static str, Arc<dyn Platform>>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Host and process id, for people.
+    pub worker_name: String,
+}
+
+/// Lays out the tools.
+pub fn shop(settings: &Settings, parts: WorkerParts) -> Arc<Shop> {
+    let WorkerParts { pool, model, platforms, metrics, worker_name } = parts;
+    Arc::new(Shop {
+        pool,
+        model,
+        platforms,
+        metrics,
+        identity: Identity::fresh(),
+        worker_name,
+        act_timeout: settings.llm.timeout,
+        job_timeout: settings.queue.job_timeout,
+        backoff: Backoff { base: settings.queue.backoff_base, cap: settings.queue.backoff_cap },
+        trace_jobs: match settings.telemetry.trace_jobs {
+            botticelli_settings::TraceJobs::Auto => TraceJobs::Auto,
+            botticelli_settings::TraceJobs::Parent => TraceJobs::Parent,
+            botticelli_settings::TraceJobs::Link => TraceJobs::Link,
+        },
+    })
+}
+
+/// The fleet's timings. `lease_pool` serves the lease alone.
+pub fn fleet_options(settings: &Settings, lease_pool: PgPool, clock: Arc<dyn Clock>) -> FleetOptions {
+    FleetOptions {
+        lease: settings.queue.lease,
+        heartbeat: settings.queue.heartbeat,
+        poll_interval: settings.queue.poll_interval,
+        drain_timeout: settings.queue.drain_timeout,
+        lease_pool,
+        clock,
+    }
+}
