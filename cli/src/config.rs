@@ -25,7 +25,11 @@ pub(crate) enum Command {
 
 pub(crate) fn run(command: Command, environment: HashMap<String, String>) -> Result<Ending> {
     let Command::Check { file } = command;
-    let settings = ProcessArguments { config: file, ..ProcessArguments::default() }.settings(environment)?;
+    let settings = ProcessArguments {
+        config: file,
+        ..ProcessArguments::default()
+    }
+    .settings(environment)?;
     let summary = settings.check()?;
     actor_specs(&settings, &[])?;
     let mut out = stdout().lock();
@@ -35,10 +39,18 @@ pub(crate) fn run(command: Command, environment: HashMap<String, String>) -> Res
         let next = actor.schedule.next_tick(now, TickOffset::of(&actor.name));
         let when = match (actor.enabled, next) {
             (false, _) => "disabled".to_owned(),
-            (true, Some(next)) => format!("{}, next {}", actor.schedule.as_str(), next.format("%Y-%m-%d %H:%M:%S UTC")),
+            (true, Some(next)) => format!(
+                "{}, next {}",
+                actor.schedule.as_str(),
+                next.format("%Y-%m-%d %H:%M:%S UTC")
+            ),
             (true, None) => actor.schedule.as_str().to_owned(),
         };
-        let after = if actor.after.is_empty() { String::new() } else { format!(", after {}", actor.after.join(" and ")) };
+        let after = if actor.after.is_empty() {
+            String::new()
+        } else {
+            format!(", after {}", actor.after.join(" and "))
+        };
         writeln!(
             out,
             "  {} ({}): {when}{after}; narrative {} of {}; platform {}",

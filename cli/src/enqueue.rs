@@ -29,7 +29,12 @@ pub(crate) async fn run(arguments: &Arguments, environment: HashMap<String, Stri
         .with_context(|| format!("the job's arguments are not JSON: `{}`", arguments.args))?;
     let pool = target::pool(&arguments.place.arguments(), environment).await?;
     let mut connection = pool.acquire().await?;
-    let job = NewJob { queue: &arguments.actor, args, source: Source::Cli, traceparent: None };
+    let job = NewJob {
+        queue: &arguments.actor,
+        args,
+        source: Source::Cli,
+        traceparent: None,
+    };
     let id = enqueue(&mut connection, &job).await?;
     writeln!(stdout(), "enqueued job {id} for {}", arguments.actor)?;
     Ok(Ending::Clean)

@@ -24,7 +24,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run scheduler, workers and sidecars in one process, on DATABASE_URL or on a private PostgreSQL
+    /// Run scheduler, workers and sidecars in one process, on `DATABASE_URL` or on a private PostgreSQL
     Up(up::Arguments),
     /// Bring the database schema up to date
     Migrate(Place),
@@ -43,20 +43,31 @@ enum Command {
 struct Place {
     #[arg(long, env = "BOTTICELLI_CONFIG", value_name = "FILE", help = "Settings file")]
     config: Option<PathBuf>,
-    #[arg(long, env = "BOTTICELLI_DATA_DIR", value_name = "DIR", help = "Data directory of `botticelli up`")]
+    #[arg(
+        long,
+        env = "BOTTICELLI_DATA_DIR",
+        value_name = "DIR",
+        help = "Data directory of `botticelli up`"
+    )]
     data_dir: Option<PathBuf>,
 }
 
 impl Place {
     fn arguments(&self) -> ProcessArguments {
-        ProcessArguments { config: self.config.clone(), data_dir: self.data_dir.clone(), ..ProcessArguments::default() }
+        ProcessArguments {
+            config: self.config.clone(),
+            data_dir: self.data_dir.clone(),
+            ..ProcessArguments::default()
+        }
     }
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let environment: HashMap<String, String> = std::env::vars().collect();
-    let outcome = run(Cli::parse(), environment).await.map_err(|error| format!("{error:#}"));
+    let outcome = run(Cli::parse(), environment)
+        .await
+        .map_err(|error| format!("{error:#}"));
     exit_code(&outcome, &mut stderr())
 }
 

@@ -46,7 +46,9 @@ pub(crate) struct Run {
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
+    let (key, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
     Ok((key.to_owned(), value.to_owned()))
 }
 
@@ -65,7 +67,7 @@ fn read(file: &Path) -> Result<NarrativeFile> {
 
 fn check(file: &Path) -> Result<Ending> {
     let narratives = read(file)?;
-    let names: Vec<String> = narratives.names().into_iter().map(ToString::to_string).collect();
+    let names: Vec<String> = narratives.names().map(str::to_owned).collect();
     writeln!(stdout(), "{} is fine: {}", file.display(), names.join(", "))?;
     Ok(Ending::Clean)
 }
@@ -78,10 +80,21 @@ async fn play(run: Run, environment: HashMap<String, String>) -> Result<Ending> 
     let model = language_model(&settings, &data_dir)?;
     // A narrative that reads no table runs without any database.
     let pool = target::pool(&arguments, environment).await.ok();
-    let tables = PostTables { pool: pool.as_ref(), in_hand: None };
-    let ports = Ports { model: &*model, tables: &tables, checkpoints: &NoCheckpoints };
+    let tables = PostTables {
+        pool: pool.as_ref(),
+        in_hand: None,
+    };
+    let ports = Ports {
+        model: &*model,
+        tables: &tables,
+        checkpoints: &NoCheckpoints,
+    };
     let options = RunOptions {
-        args: run.args.into_iter().map(|(key, value)| (key, Value::from(value))).collect::<Map<_, _>>(),
+        args: run
+            .args
+            .into_iter()
+            .map(|(key, value)| (key, Value::from(value)))
+            .collect::<Map<_, _>>(),
         step_prefix: String::new(),
         act_timeout: settings.llm.timeout,
         seed: run.seed,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    io::{IsTerminal, Write, stderr, stdout},
+    io::{IsTerminal, stderr, stdout},
     net::SocketAddr,
     path::Path,
     sync::Arc,
@@ -53,10 +53,16 @@ async fn with_database(process: &Process, arguments: &Arguments, data_dir: &Path
     if process.settings.server.database_url.is_some() {
         return fleet(process, arguments, data_dir, None).await;
     }
-    tracing::info!("DATABASE_URL is not set: starting a private PostgreSQL in {}", data_dir.join("postgres").display());
+    tracing::info!(
+        "DATABASE_URL is not set: starting a private PostgreSQL in {}",
+        data_dir.join("postgres").display()
+    );
     let mut cluster = Cluster::start(ClusterOptions::new(data_dir.join("postgres"))).await?;
     let url = cluster.url().to_owned();
-    tracing::info!("For a look inside: psql \"$(cat {})\"", cluster.data_dir().join("database_url").display());
+    tracing::info!(
+        "For a look inside: psql \"$(cat {})\"",
+        cluster.data_dir().join("database_url").display()
+    );
     let outcome = tokio::select! {
         outcome = fleet(process, arguments, data_dir, Some(SecretString::from(url))) => outcome,
         died = cluster.died() => Err(died.into()),
@@ -78,7 +84,13 @@ async fn fleet(process: &Process, arguments: &Arguments, data_dir: &Path, url: O
     let sidecar = process.sidecar(pool.clone()).await?;
     let since = process.clock.now();
 
-    let parts = WorkerParts { pool: pool.clone(), model, platforms, metrics: process.metrics(), worker_name: process.name.clone() };
+    let parts = WorkerParts {
+        pool: pool.clone(),
+        model,
+        platforms,
+        metrics: process.metrics(),
+        worker_name: process.name.clone(),
+    };
     let options = fleet_options(settings, lease, Arc::clone(&process.clock));
     let names: Vec<String> = actors.iter().map(|actor| actor.name.to_string()).collect();
     let fleet = Fleet::start(shop(settings, parts), actors, options, sidecar.heartbeat()).await?;
@@ -104,7 +116,11 @@ async fn fleet(process: &Process, arguments: &Arguments, data_dir: &Path, url: O
     process.shutdown.request_drain();
     scheduler.stop().await;
     fleet.drain(&process.shutdown).await;
-    let ending = if process.shutdown.is_stopping() { Ending::Forced } else { Ending::Clean };
+    let ending = if process.shutdown.is_stopping() {
+        Ending::Forced
+    } else {
+        Ending::Clean
+    };
     process.shutdown.request_stop();
     sidecar.ended().await?;
     outcome.map(|()| ending)
@@ -117,7 +133,12 @@ fn shown(address: Option<SocketAddr>) -> String {
 async fn run_now(pool: &PgPool, actors: &[String]) -> Result<()> {
     let mut connection = pool.acquire().await?;
     for actor in actors {
-        let job = NewJob { queue: actor, args: serde_json::json!({}), source: Source::Cli, traceparent: None };
+        let job = NewJob {
+            queue: actor,
+            args: serde_json::json!({}),
+            source: Source::Cli,
+            traceparent: None,
+        };
         enqueue_unless_waiting(&mut connection, &job).await?;
     }
     Ok(())
@@ -125,7 +146,9 @@ async fn run_now(pool: &PgPool, actors: &[String]) -> Result<()> {
 
 /// Ends when enough posts have been published, or never when no number was asked for.
 async fn until_published(pool: &PgPool, arguments: &Arguments, since: chrono::DateTime<chrono::Utc>) -> Result<()> {
-    let Some(wanted) = arguments.until_published else { return std::future::pending().await };
+    let Some(wanted) = arguments.until_published else {
+        return std::future::pending().await;
+    };
     let enough = async {
         loop {
             if published(pool, since).await?.len() >= wanted as usize {
@@ -137,6 +160,9 @@ async fn until_published(pool: &PgPool, arguments: &Arguments, since: chrono::Da
     let patience = Duration::from_secs(60 * u64::from(arguments.give_up_after));
     match tokio::time::timeout(patience, enough).await {
         Ok(counted) => counted,
-        Err(_) => bail!("fewer than {wanted} posts were published within {} minutes", arguments.give_up_after),
+        Err(_) => bail!(
+            "fewer than {wanted} posts were published within {} minutes",
+            arguments.give_up_after
+        ),
     }
 }

@@ -8,7 +8,6 @@ mod tick_log;
 mod ticker;
 mod wiring;
 
-
 pub use maintenance::{Maintenance, MaintenanceError};
 pub use plan::{Recorded, ScheduledActor, Tick, due_ticks, next_run};
 pub use tick_log::{TickError, Won, recorded, win};

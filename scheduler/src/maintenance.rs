@@ -14,7 +14,7 @@ const RESCUE_BATCH: u16 = 100;
 /// Rounds of rescue between the rarer duties.
 const ROUNDS_BETWEEN_REPORTS: u32 = 5;
 /// How long a dead worker's row is kept for people to look at.
-const DEAD_WORKER_AGE: Duration = Duration::from_secs(3600);
+const DEAD_WORKER_AGE: Duration = Duration::from_hours(1);
 
 /// Why a duty could not be done; it is tried again in the next round.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +59,10 @@ impl Maintenance {
                 Err(error) => {
                     self.metrics.db_up(false);
                     if !std::mem::replace(&mut failing, true) {
-                        tracing::error!(error = &error as &dyn Error, "Maintenance waits for the database: {error}");
+                        tracing::error!(
+                            error = &error as &dyn Error,
+                            "Maintenance waits for the database: {error}"
+                        );
                     }
                 }
             }
@@ -98,14 +101,21 @@ impl Maintenance {
             }
         }
         transaction.commit().await?;
-        for RescuedJob { id, queue, attempt, discarded } in &rescued {
+        for RescuedJob {
+            id,
+            queue,
+            attempt,
+            discarded,
+        } in &rescued
+        {
             if *discarded {
                 tracing::error!(job.id = %id, job.attempt = attempt, "Discarded job {id} of {queue}: its worker was lost on the last try");
             } else {
                 tracing::warn!(job.id = %id, job.attempt = attempt, "Rescued job {id} of {queue} from a lost worker");
             }
         }
-        self.metrics.jobs_rescued(u64::try_from(rescued.len()).unwrap_or(0), "lost_worker");
+        self.metrics
+            .jobs_rescued(u64::try_from(rescued.len()).unwrap_or(0), "lost_worker");
         Ok(rescued.len())
     }
 
@@ -117,7 +127,8 @@ impl Maintenance {
                 _ => PauseReason::Manual,
             });
             self.metrics.set_paused(&actor.name, reason);
-            self.metrics.set_consecutive_failures(&actor.name, u64::try_from(actor.consecutive_failures).unwrap_or(0));
+            self.metrics
+                .set_consecutive_failures(&actor.name, u64::try_from(actor.consecutive_failures).unwrap_or(0));
             if let Some(success) = actor.last_success {
                 self.metrics.set_last_success(&actor.name, success.timestamp());
             }

@@ -1,6 +1,6 @@
 //! Which ticks are due: pure, so that it can be tested with tables.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use botticelli_schedule::{Schedule, ScheduleKind, TickOffset};
 use chrono::{DateTime, Utc};
@@ -40,7 +40,7 @@ pub struct Recorded {
 
 /// The ticks to be won now: for each actor at most one, the latest that is due and not recorded. Ticks missed before it,
 /// because no scheduler ran, are not caught up.
-pub fn due_ticks(actors: &[ScheduledActor], recorded: &HashMap<String, Recorded>, now: DateTime<Utc>) -> Vec<Tick> {
+pub fn due_ticks(actors: &[ScheduledActor], recorded: &BTreeMap<String, Recorded>, now: DateTime<Utc>) -> Vec<Tick> {
     let none = Recorded::default();
     actors
         .iter()
@@ -80,20 +80,30 @@ mod tests {
     type Outcome = Result<(), Box<dyn std::error::Error>>;
 
     fn actor(schedule: &str) -> Result<ScheduledActor, Box<dyn std::error::Error>> {
-        Ok(ScheduledActor { name: "generation".to_owned(), schedule: schedule.parse()?, revision: "r1".to_owned() })
+        Ok(ScheduledActor {
+            name: "generation".to_owned(),
+            schedule: schedule.parse()?,
+            revision: "r1".to_owned(),
+        })
     }
 
     fn at(text: &str) -> Result<DateTime<Utc>, chrono::ParseError> {
         text.parse()
     }
 
-    fn latest(tick: DateTime<Utc>) -> HashMap<String, Recorded> {
-        HashMap::from([("generation".to_owned(), Recorded { latest: Some(tick), ran_immediately: false })])
+    fn latest(tick: DateTime<Utc>) -> BTreeMap<String, Recorded> {
+        BTreeMap::from([(
+            "generation".to_owned(),
+            Recorded {
+                latest: Some(tick),
+                ran_immediately: false,
+            },
+        )])
     }
 
     #[test]
     fn a_schedule_seen_for_the_first_time_gets_a_baseline_and_does_not_run() -> Outcome {
-        let ticks = due_ticks(&[actor("0 9 * * *")?], &HashMap::new(), at("2026-11-23T12:00:00Z")?);
+        let ticks = due_ticks(&[actor("0 9 * * *")?], &BTreeMap::new(), at("2026-11-23T12:00:00Z")?);
         assert_eq!(ticks.len(), 1);
         assert!(ticks[0].is_baseline);
         assert_eq!(ticks[0].at, at("2026-11-23T09:00:00Z")?);
@@ -107,22 +117,35 @@ mod tests {
         let actors = [actor("0 9 * * *")?];
         assert_eq!(due_ticks(&actors, &yesterday, nine - TimeDelta::microseconds(1)), []);
         let due = due_ticks(&actors, &yesterday, nine);
-        assert_eq!(due.iter().map(|tick| (tick.at, tick.is_baseline)).collect::<Vec<_>>(), [(nine, false)]);
+        assert_eq!(
+            due.iter().map(|tick| (tick.at, tick.is_baseline)).collect::<Vec<_>>(),
+            [(nine, false)]
+        );
         assert_eq!(due_ticks(&actors, &latest(nine), nine + TimeDelta::hours(1)), []);
         Ok(())
     }
 
     #[test]
     fn after_an_outage_only_the_latest_missed_tick_is_due() -> Outcome {
-        let due = due_ticks(&[actor("0 * * * *")?], &latest(at("2026-11-23T01:00:00Z")?), at("2026-11-23T05:30:00Z")?);
-        assert_eq!(due.iter().map(|tick| tick.at).collect::<Vec<_>>(), [at("2026-11-23T05:00:00Z")?]);
+        let due = due_ticks(
+            &[actor("0 * * * *")?],
+            &latest(at("2026-11-23T01:00:00Z")?),
+            at("2026-11-23T05:30:00Z")?,
+        );
+        assert_eq!(
+            due.iter().map(|tick| tick.at).collect::<Vec<_>>(),
+            [at("2026-11-23T05:00:00Z")?]
+        );
         Ok(())
     }
 
     #[test]
     fn a_clock_set_back_fires_nothing_again() -> Outcome {
         let nine = at("2026-11-23T09:00:00Z")?;
-        assert_eq!(due_ticks(&[actor("0 * * * *")?], &latest(nine), nine - TimeDelta::hours(3)), []);
+        assert_eq!(
+            due_ticks(&[actor("0 * * * *")?], &latest(nine), nine - TimeDelta::hours(3)),
+            []
+        );
         Ok(())
     }
 
@@ -130,16 +153,28 @@ mod tests {
     fn immediate_is_due_once_for_each_revision() -> Outcome {
         let actors = [actor("immediate")?];
         let now = at("2026-11-23T09:00:00Z")?;
-        let due = due_ticks(&actors, &HashMap::new(), now);
-        assert_eq!(due.iter().map(|tick| tick.revision.as_str()).collect::<Vec<_>>(), ["r1"]);
-        let ran = HashMap::from([("generation".to_owned(), Recorded { latest: None, ran_immediately: true })]);
+        let due = due_ticks(&actors, &BTreeMap::new(), now);
+        assert_eq!(
+            due.iter().map(|tick| tick.revision.as_str()).collect::<Vec<_>>(),
+            ["r1"]
+        );
+        let ran = BTreeMap::from([(
+            "generation".to_owned(),
+            Recorded {
+                latest: None,
+                ran_immediately: true,
+            },
+        )]);
         assert_eq!(due_ticks(&actors, &ran, now), []);
         Ok(())
     }
 
     #[test]
     fn manual_is_never_due() -> Outcome {
-        assert_eq!(due_ticks(&[actor("manual")?], &HashMap::new(), at("2026-11-23T09:00:00Z")?), []);
+        assert_eq!(
+            due_ticks(&[actor("manual")?], &BTreeMap::new(), at("2026-11-23T09:00:00Z")?),
+            []
+        );
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Winning a tick and enqueuing its job, in one transaction.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use botticelli_actors::{ActorsError, get_actor};
 use botticelli_queue::{JobId, NewJob, QueueError, Source, enqueue, has_unfinished};
@@ -51,9 +51,10 @@ pub async fn win(pool: &PgPool, tick: &Tick, traceparent: Option<&str>) -> Resul
         Some("the schedule was seen for the first time; it runs from its next tick on".to_owned())
     } else {
         match actor {
-            Some(actor) if actor.is_paused => {
-                Some(format!("the actor is paused ({})", actor.paused_reason.as_deref().unwrap_or("manual")))
-            }
+            Some(actor) if actor.is_paused => Some(format!(
+                "the actor is paused ({})",
+                actor.paused_reason.as_deref().unwrap_or("manual")
+            )),
             _ if has_unfinished(&mut transaction, &tick.actor).await? => {
                 Some("a job of this actor waits or runs already".to_owned())
             }
@@ -65,7 +66,12 @@ pub async fn win(pool: &PgPool, tick: &Tick, traceparent: Option<&str>) -> Resul
         transaction.commit().await?;
         return Ok(if won { Won::Skipped(reason) } else { Won::Lost });
     }
-    let job = NewJob { queue: &tick.actor, args: json!({}), source: Source::Schedule, traceparent };
+    let job = NewJob {
+        queue: &tick.actor,
+        args: json!({}),
+        source: Source::Schedule,
+        traceparent,
+    };
     let job = enqueue(&mut transaction, &job).await?;
     // Waits for a scheduler that is in the middle of the same tick; the loser's job goes with its transaction.
     if !insert(&mut transaction, tick, "enqueued", None, Some(job)).await? {
@@ -104,15 +110,17 @@ async fn insert(
 /// # Errors
 ///
 /// The driver's error when the rows could not be read.
-pub async fn recorded(pool: &PgPool, actors: &[ScheduledActor]) -> Result<HashMap<String, Recorded>, sqlx::Error> {
+pub async fn recorded(pool: &PgPool, actors: &[ScheduledActor]) -> Result<BTreeMap<String, Recorded>, sqlx::Error> {
     #[derive(FromRow)]
     struct Row {
         actor: String,
         latest: Option<chrono::DateTime<chrono::Utc>>,
         ran_immediately: bool,
     }
-    let (names, revisions): (Vec<&str>, Vec<&str>) =
-        actors.iter().map(|actor| (actor.name.as_str(), actor.revision.as_str())).unzip();
+    let (names, revisions): (Vec<&str>, Vec<&str>) = actors
+        .iter()
+        .map(|actor| (actor.name.as_str(), actor.revision.as_str()))
+        .unzip();
     let rows: Vec<Row> = sqlx::query_as(
         "select actor,
                 (select max(tick_at) from botticelli.schedule_ticks as tick
@@ -127,6 +135,14 @@ pub async fn recorded(pool: &PgPool, actors: &[ScheduledActor]) -> Result<HashMa
     .await?;
     Ok(rows
         .into_iter()
-        .map(|row| (row.actor, Recorded { latest: row.latest, ran_immediately: row.ran_immediately }))
+        .map(|row| {
+            (
+                row.actor,
+                Recorded {
+                    latest: row.latest,
+                    ran_immediately: row.ran_immediately,
+                },
+            )
+        })
         .collect())
 }

@@ -19,7 +19,7 @@ use crate::{
 /// The longest this sleeps at once: a wall clock that is set forward is noticed after that.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
 /// The recorded ticks are read this often even if nothing is due, so that a clock set back is noticed.
-const LONGEST_TRUST: Duration = Duration::from_secs(60);
+const LONGEST_TRUST: Duration = Duration::from_mins(1);
 
 /// Turns the schedules of `actors` into jobs until it is told to stop.
 pub struct Ticker {
@@ -58,7 +58,10 @@ impl Ticker {
                     }
                 }
             }
-            let nap = (look_again - self.clock.now()).to_std().unwrap_or_default().min(LONGEST_NAP);
+            let nap = (look_again - self.clock.now())
+                .to_std()
+                .unwrap_or_default()
+                .min(LONGEST_NAP);
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(nap) => {}
@@ -94,7 +97,9 @@ impl Ticker {
     async fn note_next_runs(&self, now: DateTime<Utc>) -> Result<(), TickError> {
         let mut connection = self.pool.acquire().await?;
         for actor in &self.actors {
-            set_next_run(&mut connection, &actor.name, next_run(actor, now)).await.map_err(|error: ActorsError| TickError::from(error))?;
+            set_next_run(&mut connection, &actor.name, next_run(actor, now))
+                .await
+                .map_err(|error: ActorsError| TickError::from(error))?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! From settings to schedules.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use botticelli_control::Heartbeat;
 use botticelli_schedule::Clock;
@@ -22,11 +22,26 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// Starts the loops. `heartbeat` is ticked by the one that turns schedules into jobs.
-    pub fn start(settings: &Settings, pool: PgPool, metrics: Arc<Metrics>, clock: Arc<dyn Clock>, heartbeat: Heartbeat) -> Self {
+    pub fn start(
+        settings: &Settings,
+        pool: PgPool,
+        metrics: Arc<Metrics>,
+        clock: Arc<dyn Clock>,
+        heartbeat: Heartbeat,
+    ) -> Self {
         let stop = CancellationToken::new();
         let rescue_interval: Duration = settings.scheduler.rescue_interval;
-        let ticker = Ticker { pool: pool.clone(), actors: scheduled_actors(settings), clock, heartbeat };
-        let maintenance = Maintenance { pool, metrics, rescue_interval };
+        let ticker = Ticker {
+            pool: pool.clone(),
+            actors: scheduled_actors(settings),
+            clock,
+            heartbeat,
+        };
+        let maintenance = Maintenance {
+            pool,
+            metrics,
+            rescue_interval,
+        };
         Self {
             ticker: tokio::spawn(ticker.run(stop.clone())),
             maintenance: tokio::spawn(maintenance.run(stop.clone())),
@@ -58,5 +73,8 @@ pub fn scheduled_actors(settings: &Settings) -> Vec<ScheduledActor> {
 fn revision(actor: &ActorSettings) -> String {
     let text = serde_json::to_string(actor).unwrap_or_default();
     let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().take(8).fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").ok();
+        text
+    })
 }

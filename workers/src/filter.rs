@@ -9,7 +9,11 @@ pub(crate) fn request_of(query: &TableQuery) -> TableRequest {
         table: query.table.clone(),
         columns: query.columns.clone(),
         tests: query.filter.conditions.iter().map(test_of).collect(),
-        order_by: query.order_by.iter().map(|order| (order.column.clone(), order.descending)).collect(),
+        order_by: query
+            .order_by
+            .iter()
+            .map(|order| (order.column.clone(), order.descending))
+            .collect(),
         limit: Some(query.limit),
         offset: Some(query.offset),
     }
@@ -21,7 +25,11 @@ fn test_of(condition: &Condition) -> Test {
         NarrativeTest::IsNotNull => (TestOp::IsNotNull, String::new()),
         NarrativeTest::Compare(comparison, literal) => (op_of(*comparison), text_of(literal)),
     };
-    Test { column: condition.column.clone(), op, value }
+    Test {
+        column: condition.column.clone(),
+        op,
+        value,
+    }
 }
 
 fn op_of(comparison: Comparison) -> TestOp {

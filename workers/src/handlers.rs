@@ -21,7 +21,7 @@ use crate::{
 /// # Errors
 ///
 /// [`JobFailure`], which is the decision about the job.
-pub async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome, JobFailure> {
+pub(crate) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome, JobFailure> {
     match actor.kind {
         Kind::Generation => generation::run(shop, actor, job).await,
         Kind::Curation => curation::run(shop, actor, job).await,
@@ -32,7 +32,10 @@ pub async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Out
 
 /// The narrative that the job asks for.
 fn narrative_of(actor: &ActorSpec, name: Option<&str>) -> Result<Narrative, JobFailure> {
-    actor.narratives.narrative(name.or(actor.narrative_name.as_deref())).map_err(|error| JobFailure::discard(&error))
+    actor
+        .narratives
+        .narrative(name.or(actor.narrative_name.as_deref()))
+        .map_err(|error| JobFailure::discard(&error))
 }
 
 /// Runs a narrative under the job's checkpoints.
@@ -44,24 +47,50 @@ async fn run_narrative(
     args: &NarrativeArgs,
     step_prefix: String,
 ) -> Result<NarrativeRun, JobFailure> {
-    let checkpoints = JobCheckpoints { pool: &shop.pool, lease: job.lease };
-    let ports = Ports { model: &*shop.model, tables, checkpoints: &checkpoints };
+    let checkpoints = JobCheckpoints {
+        pool: &shop.pool,
+        lease: job.lease,
+    };
+    let ports = Ports {
+        model: &*shop.model,
+        tables,
+        checkpoints: &checkpoints,
+    };
     let options = RunOptions {
         args: args.args.clone(),
         step_prefix,
         act_timeout: shop.act_timeout,
         // A try that repeated the last one's random numbers would repeat its failure.
-        seed: Some(job.lease.job.0.unsigned_abs().wrapping_mul(1_000_003).wrapping_add(u64::from(job.lease.attempt.unsigned_abs()))),
+        seed: Some(
+            job.lease
+                .job
+                .0
+                .unsigned_abs()
+                .wrapping_mul(1_000_003)
+                .wrapping_add(u64::from(job.lease.attempt.unsigned_abs())),
+        ),
         iterations: args.iterations.map(std::num::NonZeroU32::get),
     };
     let metrics = &shop.metrics;
     let mut count = |record: &ActRecord, resumed: bool| {
         if let (false, Some(provider), Some(model)) = (resumed, &record.provider, &record.model) {
-            metrics.llm_tokens(provider, model, botticelli_telemetry::TokenKind::Input, record.usage.input_tokens);
-            metrics.llm_tokens(provider, model, botticelli_telemetry::TokenKind::Output, record.usage.output_tokens);
+            metrics.llm_tokens(
+                provider,
+                model,
+                botticelli_telemetry::TokenKind::Input,
+                record.usage.input_tokens,
+            );
+            metrics.llm_tokens(
+                provider,
+                model,
+                botticelli_telemetry::TokenKind::Output,
+                record.usage.output_tokens,
+            );
         }
     };
-    botticelli_narrative::run(narrative, &ports, &options, &mut count).await.map_err(|error| JobFailure::narrative(&error))
+    botticelli_narrative::run(narrative, &ports, &options, &mut count)
+        .await
+        .map_err(|error| JobFailure::narrative(&error))
 }
 
 /// What an execution keeps of a narrative's run.

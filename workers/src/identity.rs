@@ -21,7 +21,9 @@ struct Held {
 impl Identity {
     /// A fresh identity. It holds nothing until it is registered.
     pub fn fresh() -> Self {
-        Self { held: Arc::new(watch::Sender::new(Held::fresh())) }
+        Self {
+            held: Arc::new(watch::Sender::new(Held::fresh())),
+        }
     }
 
     /// The identity to claim under.
@@ -55,7 +57,10 @@ impl Identity {
 
 impl Held {
     fn fresh() -> Self {
-        Self { worker: WorkerId::random(), lost: CancellationToken::new() }
+        Self {
+            worker: WorkerId::random(),
+            lost: CancellationToken::new(),
+        }
     }
 }
 

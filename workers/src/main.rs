@@ -51,7 +51,13 @@ async fn work(process: &Process, queues: &[String], data_dir: &std::path::Path) 
     register_fleet(&pools.main, settings, false).await?;
     let sidecar = process.sidecar(pools.main.clone()).await?;
 
-    let parts = WorkerParts { pool: pools.main, model, platforms, metrics: process.metrics(), worker_name: process.name.clone() };
+    let parts = WorkerParts {
+        pool: pools.main,
+        model,
+        platforms,
+        metrics: process.metrics(),
+        worker_name: process.name.clone(),
+    };
     let options = fleet_options(settings, pools.lease, Arc::clone(&process.clock));
     let fleet = Fleet::start(shop(settings, parts), actors, options, sidecar.heartbeat()).await?;
     sidecar.set_started();
@@ -59,7 +65,11 @@ async fn work(process: &Process, queues: &[String], data_dir: &std::path::Path) 
 
     process.shutdown.draining().await;
     fleet.drain(&process.shutdown).await;
-    let ending = if process.shutdown.is_stopping() { Ending::Forced } else { Ending::Clean };
+    let ending = if process.shutdown.is_stopping() {
+        Ending::Forced
+    } else {
+        Ending::Clean
+    };
     process.shutdown.request_stop();
     sidecar.ended().await?;
     Ok(ending)

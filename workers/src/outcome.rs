@@ -8,7 +8,7 @@ use serde_json::Value;
 
 /// A run that came to its end.
 #[derive(Debug)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// What is to be stored with the job's completion.
     pub work: Work,
     /// Acts (or posts, for posting) that worked.
@@ -23,7 +23,7 @@ pub struct Outcome {
 
 /// What a run produced.
 #[derive(Debug)]
-pub enum Work {
+pub(crate) enum Work {
     /// Potential posts, to be stored.
     Drafts(Vec<Draft>),
     /// Decisions on the posts in hand.
@@ -36,12 +36,18 @@ pub enum Work {
 
 impl Outcome {
     /// A run that had nothing to do, or reason not to.
-    pub fn skipped(reason: impl Into<String>) -> Self {
-        Self { work: Work::Nothing(reason.into()), succeeded: 0, failures: Vec::new(), metadata: Value::Object(serde_json::Map::new()), traceparent: None }
+    pub(crate) fn skipped(reason: impl Into<String>) -> Self {
+        Self {
+            work: Work::Nothing(reason.into()),
+            succeeded: 0,
+            failures: Vec::new(),
+            metadata: Value::Object(serde_json::Map::new()),
+            traceparent: None,
+        }
     }
 
     /// Whether other actors have something to go on with.
-    pub fn has_output(&self) -> bool {
+    pub(crate) fn has_output(&self) -> bool {
         match &self.work {
             Work::Drafts(drafts) => !drafts.is_empty(),
             Work::Verdicts(verdicts) => verdicts.iter().any(|verdict| verdict.approved),
@@ -53,7 +59,7 @@ impl Outcome {
 
 /// A run that did not come to its end. Each variant is a decision about the job.
 #[derive(Debug, thiserror::Error)]
-pub enum JobFailure {
+pub(crate) enum JobFailure {
     /// The same job may succeed later.
     #[error("{error}")]
     Retry {
@@ -72,35 +78,47 @@ pub enum JobFailure {
 
 impl JobFailure {
     /// A failure of something that may work later: the database, the network.
-    pub fn retry(error: &(dyn Error + 'static)) -> Self {
-        Self::Retry { error: chain(error), after: None }
+    pub(crate) fn retry(error: &(dyn Error + 'static)) -> Self {
+        Self::Retry {
+            error: chain(error),
+            after: None,
+        }
     }
 
     /// A failure that repeating cannot help.
-    pub fn discard(error: &(dyn Error + 'static)) -> Self {
+    pub(crate) fn discard(error: &(dyn Error + 'static)) -> Self {
         Self::Discard(chain(error))
     }
 
     /// A failed narrative: what the model's provider said decides.
-    pub fn narrative(error: &(dyn Error + 'static)) -> Self {
+    pub(crate) fn narrative(error: &(dyn Error + 'static)) -> Self {
         let text = chain(error);
         let mut cause = Some(error);
         while let Some(error) = cause {
             if let Some(llm) = error.downcast_ref::<LlmError>() {
                 return match llm {
                     LlmError::Refused { .. } | LlmError::Declined { .. } => Self::Discard(text),
-                    LlmError::Unavailable { retry_after, .. } => Self::Retry { error: text, after: *retry_after },
-                    _ => Self::Retry { error: text, after: None },
+                    LlmError::Unavailable { retry_after, .. } => Self::Retry {
+                        error: text,
+                        after: *retry_after,
+                    },
+                    _ => Self::Retry {
+                        error: text,
+                        after: None,
+                    },
                 };
             }
             cause = error.source();
         }
-        Self::Retry { error: text, after: None }
+        Self::Retry {
+            error: text,
+            after: None,
+        }
     }
 }
 
 /// An error and its causes in one sentence.
-pub fn chain(error: &(dyn Error + 'static)) -> String {
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use crate::filter::request_of;
 
 /// The replies of a job's acts, kept until the job ends. A worker that lost the job can no longer add to them.
-pub struct JobCheckpoints<'a> {
+pub(crate) struct JobCheckpoints<'a> {
     /// Where they are kept.
     pub pool: &'a PgPool,
     /// The job.
@@ -19,7 +19,9 @@ pub struct JobCheckpoints<'a> {
 impl Checkpoints for JobCheckpoints<'_> {
     fn load<'a>(&'a self, step: &'a str) -> PortFuture<'a, Option<ActRecord>> {
         Box::pin(async move {
-            let record = load_checkpoint(self.pool, self.lease.job.0, step).await.map_err(PortError::new)?;
+            let record = load_checkpoint(self.pool, self.lease.job.0, step)
+                .await
+                .map_err(PortError::new)?;
             record.map(serde_json::from_value).transpose().map_err(PortError::new)
         })
     }
@@ -29,7 +31,9 @@ impl Checkpoints for JobCheckpoints<'_> {
             let record = serde_json::to_value(record).map_err(PortError::new)?;
             let mut transaction = self.pool.begin().await.map_err(PortError::new)?;
             hold(&mut transaction, self.lease).await.map_err(PortError::new)?;
-            save_checkpoint(&mut transaction, self.lease.job.0, step, &record).await.map_err(PortError::new)?;
+            save_checkpoint(&mut transaction, self.lease.job.0, step, &record)
+                .await
+                .map_err(PortError::new)?;
             transaction.commit().await.map_err(PortError::new)
         })
     }
@@ -74,7 +78,9 @@ impl TableReader for PostTables<'_> {
 
 /// A table was asked for where only the row in hand may be read.
 #[derive(Debug, thiserror::Error)]
-#[error("table `{0}` cannot be read here: a posting narrative reads `approved_posts`, which is the post being published")]
+#[error(
+    "table `{0}` cannot be read here: a posting narrative reads `approved_posts`, which is the post being published"
+)]
 struct NotInHand(String);
 
 /// The row in hand has no such column.
@@ -89,7 +95,9 @@ struct NoColumn {
 /// The columns of the row in hand that the query asks for, in its order. Its conditions, order and limit were answered by
 /// taking the row in hand.
 fn narrow(query: &TableQuery, row: &serde_json::Value) -> Result<Row, PortError> {
-    let Some(row) = row.as_object() else { return Ok(Row::new()) };
+    let Some(row) = row.as_object() else {
+        return Ok(Row::new());
+    };
     if query.columns.is_empty() {
         return Ok(row.clone());
     }
@@ -101,7 +109,11 @@ fn narrow(query: &TableQuery, row: &serde_json::Value) -> Result<Row, PortError>
             None => Err(PortError::new(NoColumn {
                 table: query.table.clone(),
                 column: column.clone(),
-                columns: row.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+                columns: row
+                    .keys()
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
             })),
         })
         .collect()

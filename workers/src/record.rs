@@ -2,7 +2,10 @@
 
 use botticelli_actors::{Ending, clear_checkpoints, finish_execution, record_failure, record_success};
 use botticelli_posts::{decide, release, store_drafts};
-use botticelli_queue::{ClaimedJob, Finished, NewJob, QueueError, Retried, Source, complete, discard, enqueue_unless_waiting, hand_back, retry};
+use botticelli_queue::{
+    ClaimedJob, Finished, NewJob, QueueError, Retried, Source, complete, discard, enqueue_unless_waiting, hand_back,
+    retry,
+};
 use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};
 
@@ -13,7 +16,7 @@ use crate::{
 
 /// What was recorded, for metrics and the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Recorded {
+pub(crate) struct Recorded {
     /// How the execution ended.
     pub outcome: botticelli_actors::Outcome,
     /// What went wrong, or why it was skipped.
@@ -30,7 +33,7 @@ pub struct Recorded {
 
 /// Why nothing was recorded.
 #[derive(Debug, thiserror::Error)]
-pub enum RecordError {
+pub(crate) enum RecordError {
     /// The job is somebody else's now; there is nothing left to do.
     #[error(transparent)]
     LeaseLost(QueueError),
@@ -72,7 +75,11 @@ impl From<sqlx::Error> for RecordError {
 /// # Errors
 ///
 /// [`RecordError`]; nothing is recorded then.
-pub async fn record(shop: &Shop, actor: &ActorSpec, finished: &Finished<Outcome>) -> Result<Recorded, RecordError> {
+pub(crate) async fn record(
+    shop: &Shop,
+    actor: &ActorSpec,
+    finished: &Finished<Outcome>,
+) -> Result<Recorded, RecordError> {
     let mut connection = shop.pool.acquire().await?;
     let mut transaction = connection.begin().await?;
     let recorded = match &finished.result {
@@ -84,11 +91,17 @@ pub async fn record(shop: &Shop, actor: &ActorSpec, finished: &Finished<Outcome>
             None => {
                 let failure = if error.is::<tower::timeout::error::Elapsed>() {
                     JobFailure::Retry {
-                        error: format!("the run took longer than `[queue] job_timeout` = {:?}", shop.job_timeout),
+                        error: format!(
+                            "the run took longer than `[queue] job_timeout` = {:?}",
+                            shop.job_timeout
+                        ),
                         after: None,
                     }
                 } else {
-                    JobFailure::Retry { error: chain(&**error), after: None }
+                    JobFailure::Retry {
+                        error: chain(&**error),
+                        after: None,
+                    }
                 };
                 record_job_failure(&mut transaction, shop, actor, &finished.job, &failure).await?
             }
@@ -128,7 +141,12 @@ async fn record_outcome(
     }
     if outcome.has_output() {
         for follower in &actor.followers {
-            let next = NewJob { queue: follower, args: json!({}), source: Source::After, traceparent };
+            let next = NewJob {
+                queue: follower,
+                args: json!({}),
+                source: Source::After,
+                traceparent,
+            };
             enqueue_unless_waiting(connection, &next).await?;
         }
     }
@@ -178,7 +196,14 @@ async fn record_job_failure(
         breaker_tripped: false,
         consecutive_failures: None,
     };
-    end(connection, actor, job, &mut recorded, &json!({ "try": job.tries, "final": exhausted })).await?;
+    end(
+        connection,
+        actor,
+        job,
+        &mut recorded,
+        &json!({ "try": job.tries, "final": exhausted }),
+    )
+    .await?;
     if exhausted {
         clear_checkpoints(connection, job.lease.job.0).await?;
         release(connection, job.lease.job.0).await?;

@@ -26,7 +26,7 @@ use crate::{
 
 /// Runs the jobs of one actor.
 #[derive(Clone)]
-pub struct JobService {
+pub(crate) struct JobService {
     shop: Arc<Shop>,
     actor: Arc<ActorSpec>,
 }
@@ -56,9 +56,16 @@ async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome
     let waited = (job.claimed_at - job.run_at).to_std().unwrap_or_default();
     shop.metrics.job_waited(waited);
     let work = async {
-        start_execution(&shop.pool, &actor.name, job.lease.job.0, job.lease.attempt, &shop.worker_name, traceparent.as_deref())
-            .await
-            .map_err(|error| JobFailure::retry(&error))?;
+        start_execution(
+            &shop.pool,
+            &actor.name,
+            job.lease.job.0,
+            job.lease.attempt,
+            &shop.worker_name,
+            traceparent.as_deref(),
+        )
+        .await
+        .map_err(|error| JobFailure::retry(&error))?;
         handlers::run(shop, actor, job).await
     };
     let mut outcome = tokio::select! {
@@ -96,9 +103,8 @@ fn span_of(shop: &Shop, job: &ClaimedJob) -> tracing::Span {
 /// A handler panicked; its message.
 #[derive(Debug, thiserror::Error)]
 #[error("the handler panicked: {0}")]
-pub struct Panicked(String);
+pub(crate) struct Panicked(String);
 
-#[expect(clippy::borrowed_box, reason = "the layer's signature")]
 fn panicked(panic: &Box<dyn Any + Send>) -> Panicked {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
@@ -108,7 +114,7 @@ fn panicked(panic: &Box<dyn Any + Send>) -> Panicked {
 /// Drives an actor's jobs through the tower stack until `jobs` is closed and the ones in hand are done.
 ///
 /// From the outside in: the settle layer (every end becomes a value), the panic guard, the timeout, the handler.
-pub async fn drive(
+pub(crate) async fn drive(
     shop: Arc<Shop>,
     actor: Arc<ActorSpec>,
     jobs: mpsc::Receiver<ClaimedJob>,

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io::Write, path::Path, sync::Arc};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use botticelli_actors::Breaker;
 use botticelli_llm::{LanguageModel, OpenAi, OpenAiOptions, Scripted};
 use botticelli_narrative::NarrativeFile;
@@ -26,10 +26,16 @@ const MODEL_FILE: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
 pub fn actor_specs(settings: &Settings, only: &[String]) -> anyhow::Result<Vec<ActorSpec>> {
     if let Some(unknown) = only.iter().find(|name| !settings.actors.contains_key(*name)) {
         let known: Vec<_> = settings.actors.keys().map(String::as_str).collect();
-        bail!("there is no actor `{unknown}` to serve; the actors are {}", known.join(", "));
+        bail!(
+            "there is no actor `{unknown}` to serve; the actors are {}",
+            known.join(", ")
+        );
     }
     let mut files: BTreeMap<String, Arc<NarrativeFile>> = BTreeMap::new();
-    let served = settings.actors.values().filter(|actor| actor.enabled && (only.is_empty() || only.contains(&actor.name)));
+    let served = settings
+        .actors
+        .values()
+        .filter(|actor| actor.enabled && (only.is_empty() || only.contains(&actor.name)));
     served
         .map(|actor| {
             let (path, text) = settings.read_narrative(actor)?;
@@ -54,7 +60,10 @@ fn actor_spec(settings: &Settings, actor: &ActorSettings, narratives: Arc<Narrat
             narrative.name()
         );
     }
-    let followers = settings.actors.values().filter(|other| other.enabled && other.after.contains(&actor.name));
+    let followers = settings
+        .actors
+        .values()
+        .filter(|other| other.enabled && other.after.contains(&actor.name));
     Ok(ActorSpec {
         name: Arc::from(actor.name.as_str()),
         kind: actor.kind,
@@ -85,20 +94,36 @@ pub fn language_model(settings: &Settings, data_dir: &Path) -> anyhow::Result<Ar
         LlmBackend::Embedded => embedded(settings, data_dir),
         LlmBackend::Openai => {
             let options = OpenAiOptions {
-                base_url: llm.base_url.clone().context("`[llm] base_url` is needed by `backend = \"openai\"`")?,
+                base_url: llm
+                    .base_url
+                    .clone()
+                    .context("`[llm] base_url` is needed by `backend = \"openai\"`")?,
                 api_key: settings.llm_api_key()?,
-                model: llm.model.clone().context("`[llm] model` is needed by `backend = \"openai\"`")?,
+                model: llm
+                    .model
+                    .clone()
+                    .context("`[llm] model` is needed by `backend = \"openai\"`")?,
             };
             Ok(Arc::new(OpenAi::new(options)?))
         }
         LlmBackend::Scripted => {
-            let script = llm.script.as_ref().context("`[llm] script` is needed by `backend = \"scripted\"`")?;
+            let script = llm
+                .script
+                .as_ref()
+                .context("`[llm] script` is needed by `backend = \"scripted\"`")?;
             let path = settings.resolve(script);
             let text = std::fs::read_to_string(&path)
                 .with_context(|| format!("`[llm] script` = `{}` cannot be read", path.display()))?;
-            let replies: Vec<String> = text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned).collect();
+            let replies: Vec<String> = text
+                .lines()
+                .filter(|line| !line.trim().is_empty())
+                .map(str::to_owned)
+                .collect();
             if replies.is_empty() {
-                bail!("`[llm] script` = `{}` has no reply; write one on each line", path.display());
+                bail!(
+                    "`[llm] script` = `{}` has no reply; write one on each line",
+                    path.display()
+                );
             }
             Ok(Arc::new(Scripted::repeating(replies)))
         }
@@ -121,7 +146,7 @@ fn embedded(settings: &Settings, data_dir: &Path) -> anyhow::Result<Arc<dyn Lang
 
 #[cfg(not(feature = "embedded-llm"))]
 fn embedded(_: &Settings, _: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
-    Err(anyhow!(
+    Err(anyhow::anyhow!(
         "`[llm] backend = \"embedded\"` needs a binary built with the feature `embedded-llm`, which this one is not; \
          set `backend = \"openai\"` and `base_url`, or use the `botticelli` command line"
     ))
@@ -138,12 +163,17 @@ pub fn platforms(
     stdout: Box<dyn Write + Send>,
 ) -> anyhow::Result<BTreeMap<&'static str, Arc<dyn Platform>>> {
     let posts_to = |platform: PlatformName| {
-        actors.iter().any(|actor| actor.kind == ActorKind::Posting && actor.platform == platform.as_str())
+        actors
+            .iter()
+            .any(|actor| actor.kind == ActorKind::Posting && actor.platform == platform.as_str())
     };
     let noop: Arc<dyn Platform> = Arc::new(Noop::new(stdout));
     let mut platforms = BTreeMap::from([(noop.name(), noop)]);
     if posts_to(PlatformName::Discord) {
-        let options = DiscordOptions { base_url: settings.discord.base_url.clone(), ..DiscordOptions::new(settings.discord_token()?) };
+        let options = DiscordOptions {
+            base_url: settings.discord.base_url.clone(),
+            ..DiscordOptions::new(settings.discord_token()?)
+        };
         let discord: Arc<dyn Platform> = Arc::new(Discord::new(&options)?);
         platforms.insert(discord.name(), discord);
     }
@@ -166,7 +196,13 @@ pub struct WorkerParts {
 
 /// Lays out the tools.
 pub fn shop(settings: &Settings, parts: WorkerParts) -> Arc<Shop> {
-    let WorkerParts { pool, model, platforms, metrics, worker_name } = parts;
+    let WorkerParts {
+        pool,
+        model,
+        platforms,
+        metrics,
+        worker_name,
+    } = parts;
     Arc::new(Shop {
         pool,
         model,
@@ -176,7 +212,10 @@ pub fn shop(settings: &Settings, parts: WorkerParts) -> Arc<Shop> {
         worker_name,
         act_timeout: settings.llm.timeout,
         job_timeout: settings.queue.job_timeout,
-        backoff: Backoff { base: settings.queue.backoff_base, cap: settings.queue.backoff_cap },
+        backoff: Backoff {
+            base: settings.queue.backoff_base,
+            cap: settings.queue.backoff_cap,
+        },
         trace_jobs: match settings.telemetry.trace_jobs {
             botticelli_settings::TraceJobs::Auto => TraceJobs::Auto,
             botticelli_settings::TraceJobs::Parent => TraceJobs::Parent,

@@ -24,7 +24,12 @@ pub async fn load_checkpoint(pool: &PgPool, job_id: i64, step: &str) -> Result<O
 /// # Errors
 ///
 /// [`ActorsError`] when the row could not be written.
-pub async fn save_checkpoint(connection: &mut PgConnection, job_id: i64, step: &str, record: &Value) -> Result<(), ActorsError> {
+pub async fn save_checkpoint(
+    connection: &mut PgConnection,
+    job_id: i64,
+    step: &str,
+    record: &Value,
+) -> Result<(), ActorsError> {
     sqlx::query(
         "insert into botticelli.act_checkpoints (job_id, step, record) values ($1, $2, $3)
          on conflict (job_id, step) do nothing",

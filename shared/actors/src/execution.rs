@@ -84,7 +84,12 @@ pub async fn start_execution(
 /// # Errors
 ///
 /// [`ActorsError`] when the row could not be written.
-pub async fn finish_execution(connection: &mut PgConnection, job_id: i64, attempt: i32, ending: &Ending<'_>) -> Result<(), ActorsError> {
+pub async fn finish_execution(
+    connection: &mut PgConnection,
+    job_id: i64,
+    attempt: i32,
+    ending: &Ending<'_>,
+) -> Result<(), ActorsError> {
     let success = match ending.outcome {
         Outcome::Success => Some(true),
         Outcome::Failure => Some(false),
@@ -202,7 +207,12 @@ pub async fn list_executions(pool: &PgPool, limit: i64, offset: i64) -> Result<V
 /// # Errors
 ///
 /// [`ActorsError`] when the rows could not be read.
-pub async fn list_actor_executions(pool: &PgPool, actor: &str, limit: i64, offset: i64) -> Result<Vec<ExecutionRow>, ActorsError> {
+pub async fn list_actor_executions(
+    pool: &PgPool,
+    actor: &str,
+    limit: i64,
+    offset: i64,
+) -> Result<Vec<ExecutionRow>, ActorsError> {
     sqlx::query_as(
         "select id, task_id, actor_name, job_id, attempt, started_at, completed_at, outcome, success, skills_succeeded,
                 skills_failed, error_message, reason

@@ -15,6 +15,9 @@ impl ActorsError {
     }
 
     pub(crate) fn writing(source: sqlx::Error) -> Self {
-        Self { action: "written", source }
+        Self {
+            action: "written",
+            source,
+        }
     }
 }

@@ -69,7 +69,11 @@ pub async fn resume(pool: &PgPool, actor: &str) -> Result<bool, ActorsError> {
 /// # Errors
 ///
 /// [`ActorsError`] when the row could not be written.
-pub async fn record_failure(connection: &mut PgConnection, actor: &str, breaker: Breaker) -> Result<BreakerChange, ActorsError> {
+pub async fn record_failure(
+    connection: &mut PgConnection,
+    actor: &str,
+    breaker: Breaker,
+) -> Result<BreakerChange, ActorsError> {
     let (consecutive_failures, tripped): (i32, bool) = sqlx::query_as(
         "with failed as (
            select task_id, consecutive_failures + 1 as failures,
@@ -92,7 +96,10 @@ pub async fn record_failure(connection: &mut PgConnection, actor: &str, breaker:
     .fetch_one(connection)
     .await
     .map_err(ActorsError::writing)?;
-    Ok(BreakerChange { consecutive_failures, tripped })
+    Ok(BreakerChange {
+        consecutive_failures,
+        tripped,
+    })
 }
 
 /// Notes a successful run: the failures are forgotten and a half-open breaker closes.

@@ -67,7 +67,11 @@ pub async fn retire_missing(connection: &mut PgConnection, configured: &[String]
 /// # Errors
 ///
 /// [`ActorsError`] when the row could not be written.
-pub async fn set_next_run(connection: &mut PgConnection, actor: &str, next_run: Option<DateTime<Utc>>) -> Result<(), ActorsError> {
+pub async fn set_next_run(
+    connection: &mut PgConnection,
+    actor: &str,
+    next_run: Option<DateTime<Utc>>,
+) -> Result<(), ActorsError> {
     sqlx::query(
         "update botticelli.actor_server_state set next_run = $2 where task_id = $1 and next_run is distinct from $2",
     )

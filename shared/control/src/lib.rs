@@ -13,5 +13,5 @@ mod sidecar;
 pub use api::{AnonymousRole, ApiState, api_router};
 pub use health::{HealthState, Heartbeat, health_router};
 pub use metrics::metrics_router;
-pub use sidecar::{Sidecar, SidecarOptions};
 pub use serve::{Addresses, Listeners, Ports, Routers, ServeError, Surface};
+pub use sidecar::{Sidecar, SidecarOptions};

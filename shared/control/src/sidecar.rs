@@ -10,8 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     AnonymousRole, ApiState, HealthState, Heartbeat, Listeners, Ports, Routers, ServeError, api_router, health_router,
-    metrics_router,
-    serve::Addresses,
+    metrics_router, serve::Addresses,
 };
 
 /// What a sidecar shows and where.
@@ -46,7 +45,13 @@ impl Sidecar {
         R: Fn() -> Result<String, E> + Send + Sync + 'static,
         E: Error + 'static,
     {
-        let SidecarOptions { bind, ports, pool, anonymous_role, clock } = options;
+        let SidecarOptions {
+            bind,
+            ports,
+            pool,
+            anonymous_role,
+            clock,
+        } = options;
         let listeners = Listeners::bind(bind, ports).await?;
         let addresses = listeners.addresses();
         let probed = pool.clone();
@@ -60,7 +65,11 @@ impl Sidecar {
             api: api_router(ApiState { pool, anonymous_role }, Arc::clone(&health)),
         };
         let serving = tokio::spawn(listeners.serve(routers, stop));
-        Ok(Self { addresses, health, serving })
+        Ok(Self {
+            addresses,
+            health,
+            serving,
+        })
     }
 
     /// Where the ports are open.

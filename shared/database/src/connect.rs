@@ -50,7 +50,10 @@ pub async fn connect(url: &SecretString, size: PoolSize, application_name: &str)
     let options = PgConnectOptions::from_str(url.expose_secret())
         .map_err(ConnectError::Url)?
         .application_name(application_name)
-        .options([("statement_timeout", "30s"), ("idle_in_transaction_session_timeout", "60s")]);
+        .options([
+            ("statement_timeout", "30s"),
+            ("idle_in_transaction_session_timeout", "60s"),
+        ]);
     let pool = PgPoolOptions::new()
         .max_connections(size.0)
         .acquire_timeout(Duration::from_secs(5))
@@ -74,7 +77,9 @@ pub async fn connect(url: &SecretString, size: PoolSize, application_name: &str)
 
 /// What to check, by SQLSTATE (PostgreSQL documentation, appendix A).
 fn way_out(error: &sqlx::Error) -> &'static str {
-    let code = error.as_database_error().and_then(|error| error.code().map(std::borrow::Cow::into_owned));
+    let code = error
+        .as_database_error()
+        .and_then(|error| error.code().map(std::borrow::Cow::into_owned));
     match code.as_deref() {
         Some("28P01" | "28000") => "the server refused the user or password; correct DATABASE_URL",
         Some("3D000") => "there is no such database; create it, or correct DATABASE_URL",

@@ -55,5 +55,9 @@ pub async fn check_schema(pool: &PgPool) -> Result<(), SchemaError> {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => 0,
         Err(error) => return Err(SchemaError::Read(error)),
     };
-    if found < needed { Err(SchemaError::Behind { found, needed }) } else { Ok(()) }
+    if found < needed {
+        Err(SchemaError::Behind { found, needed })
+    } else {
+        Ok(())
+    }
 }

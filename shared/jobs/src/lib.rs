@@ -52,7 +52,10 @@ pub struct ArgsError {
 ///
 /// [`ArgsError`] naming the key that is unknown or has the wrong type.
 pub fn read_args<T: for<'de> Deserialize<'de>>(kind: Kind, args: &Value) -> Result<T, ArgsError> {
-    T::deserialize(args).map_err(|detail| ArgsError { kind: kind.as_str(), detail })
+    T::deserialize(args).map_err(|detail| ArgsError {
+        kind: kind.as_str(),
+        detail,
+    })
 }
 
 #[cfg(test)]
@@ -80,7 +83,10 @@ mod tests {
         let refusal = read_args::<BatchArgs>(Kind::Posting, &json!({"limits": 3})).map_err(|error| error.to_string());
         assert_eq!(
             refusal,
-            Err("the arguments of the job are not those of kind `posting`: unknown field `limits`, expected `limit`".to_owned())
+            Err(
+                "the arguments of the job are not those of kind `posting`: unknown field `limits`, expected `limit`"
+                    .to_owned()
+            )
         );
     }
 }

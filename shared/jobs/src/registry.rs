@@ -40,11 +40,11 @@ pub async fn register_fleet(pool: &PgPool, settings: &Settings, retires: bool) -
         };
         botticelli_actors::register(&mut transaction, &registration).await?;
     }
-    let mut retired = Vec::new();
+    let mut missing = Vec::new();
     if retires {
         let names: Vec<String> = settings.actors.keys().cloned().collect();
-        retired = retire_missing(&mut transaction, &names).await?;
+        missing = retire_missing(&mut transaction, &names).await?;
     }
     transaction.commit().await.map_err(RegisterError::Transaction)?;
-    Ok(retired)
+    Ok(missing)
 }

@@ -14,6 +14,7 @@ mod service;
 mod threads;
 mod vocabulary;
 
+use std::cell::OnceCell;
 use std::num::NonZero;
 use std::path::PathBuf;
 
@@ -43,7 +44,7 @@ pub struct EmbeddedOptions {
     /// Threads that compute. 1 is a good neighbour, and on a busy machine it is also the fastest.
     ///
     /// candle reads the size of its own thread pool from the process's environment, once. A process that wants this
-    /// number to hold is started with [`Embedded::THREADS_VARIABLE`] set to it; a larger pool is reported in the log.
+    /// number to hold is started with [`Embedded::THREADS_VARIABLE`] set to it; another size is reported in the log.
     pub threads: NonZero<usize>,
 }
 
@@ -55,7 +56,7 @@ pub struct Embedded {
 
 impl Embedded {
     /// The environment variable from which candle takes the size of its thread pool when the process starts.
-    pub const THREADS_VARIABLE: &str = "CANDLE_NUM_THREADS";
+    pub const THREADS_VARIABLE: &str = "RAYON_NUM_THREADS";
 
     /// Checks the model's file, which reads 94 MiB, and starts the thread. Loads nothing yet.
     ///
@@ -69,8 +70,11 @@ impl Embedded {
         std::thread::Builder::new()
             .name("language-model".to_owned())
             .spawn(move || {
-                threads::confine(options.threads);
-                service::serve(queue, || Engine::load(&options));
+                let confined = OnceCell::new();
+                service::serve(queue, || {
+                    confined.get_or_init(|| threads::confine(options.threads));
+                    Engine::load(&options)
+                });
             })
             .map_err(EmbeddedError::Thread)?;
         Ok(Self { jobs })

@@ -56,10 +56,13 @@ impl Expectation {
             };
         };
         if finish == Finish::Length {
-            let limit = self
-                .max_tokens
-                .map_or_else(|| "the token limit".to_owned(), |limit| format!("the limit of {limit} tokens"));
-            return Err(bad(format!("{limit} cut the JSON short; raise `max_tokens` or ask for less")));
+            let limit = self.max_tokens.map_or_else(
+                || "the token limit".to_owned(),
+                |limit| format!("the limit of {limit} tokens"),
+            );
+            return Err(bad(format!(
+                "{limit} cut the JSON short; raise `max_tokens` or ask for less"
+            )));
         }
         let json = serde_json::from_str(without_fence(text))
             .map_err(|error| bad(format!("not JSON ({error}): `{}`", excerpt(text))))?;
@@ -82,7 +85,11 @@ fn breach(error: &ValidationError<'_>) -> String {
         "" => "the root",
         pointer => pointer,
     };
-    format!("at `{place}` {} (rule `{}`)", error.masked_with("the value"), error.schema_path())
+    format!(
+        "at `{place}` {} (rule `{}`)",
+        error.masked_with("the value"),
+        error.schema_path()
+    )
 }
 
 /// Models without grammars like to wrap their JSON in a Markdown code fence.
@@ -143,8 +150,14 @@ mod tests {
         let Err(message) = read(post(), r#"{"title": "lower", "tags": ["a", "c"]}"#) else {
             panic!("the answer breaks two rules");
         };
-        assert!(message.contains("`/title`") && message.contains("`/properties/title/pattern`"), "{message}");
-        assert!(message.contains("`/tags/1`") && message.contains("`/properties/tags/items/enum`"), "{message}");
+        assert!(
+            message.contains("`/title`") && message.contains("`/properties/title/pattern`"),
+            "{message}"
+        );
+        assert!(
+            message.contains("`/tags/1`") && message.contains("`/properties/tags/items/enum`"),
+            "{message}"
+        );
         assert!(!message.contains("lower"), "{message}");
     }
 
@@ -158,7 +171,10 @@ mod tests {
 
     #[test]
     fn json_inside_a_code_fence_is_read() {
-        assert_eq!(read(post(), "```json\n{\"title\": \"Up\"}\n```"), Ok(Some(json!({"title": "Up"}))));
+        assert_eq!(
+            read(post(), "```json\n{\"title\": \"Up\"}\n```"),
+            Ok(Some(json!({"title": "Up"})))
+        );
     }
 
     #[test]
@@ -166,7 +182,10 @@ mod tests {
         let Err(message) = read(post(), "Sure! Here is your post:") else {
             panic!("this is prose");
         };
-        assert!(message.contains("not JSON") && message.contains("Sure! Here"), "{message}");
+        assert!(
+            message.contains("not JSON") && message.contains("Sure! Here"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -174,7 +193,10 @@ mod tests {
         let Err(message) = read(json!({"properties": {"title": {"type": "strin"}}}), "{}") else {
             panic!("there is no such type");
         };
-        assert!(message.contains("refused") && message.contains("/properties/title/type"), "{message}");
+        assert!(
+            message.contains("refused") && message.contains("/properties/title/type"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -182,7 +204,10 @@ mod tests {
         let Err(message) = read(json!({"$ref": "http://127.0.0.1:1/post.json"}), "{}") else {
             panic!("the reference cannot be resolved");
         };
-        assert!(message.contains("not valid") && message.contains("127.0.0.1:1"), "{message}");
+        assert!(
+            message.contains("not valid") && message.contains("127.0.0.1:1"),
+            "{message}"
+        );
     }
 
     #[test]

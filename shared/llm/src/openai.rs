@@ -41,7 +41,9 @@ pub struct OpenAiOptions {
 #[non_exhaustive]
 pub enum OpenAiSetupError {
     /// The address is not one of HTTP. Its text is not repeated, because it may hold a password.
-    #[error("`base_url` of the language model {problem}; write the service's address such as `https://api.openai.com/v1`")]
+    #[error(
+        "`base_url` of the language model {problem}; write the service's address such as `https://api.openai.com/v1`"
+    )]
     BaseUrl {
         /// What is wrong with it.
         problem: String,
@@ -261,7 +263,9 @@ mod tests {
     use super::*;
 
     fn path_of(base_url: &str) -> Result<String, String> {
-        endpoint(base_url).map(|url| url.to_string()).map_err(|error| error.to_string())
+        endpoint(base_url)
+            .map(|url| url.to_string())
+            .map_err(|error| error.to_string())
     }
 
     #[test]
@@ -271,7 +275,10 @@ mod tests {
         assert_eq!(path_of("http://host/"), full);
         assert_eq!(path_of("http://host/v1"), full);
         assert_eq!(path_of("http://host/v1/"), full);
-        assert_eq!(path_of("http://host/api/v3"), Ok("http://host/api/v3/chat/completions".to_owned()));
+        assert_eq!(
+            path_of("http://host/api/v3"),
+            Ok("http://host/api/v3/chat/completions".to_owned())
+        );
     }
 
     #[test]
@@ -279,7 +286,10 @@ mod tests {
         let Err(message) = path_of("https://me:hunter2@host/v1") else {
             panic!("the address holds a password");
         };
-        assert!(message.contains("password") && !message.contains("hunter2"), "{message}");
+        assert!(
+            message.contains("password") && !message.contains("hunter2"),
+            "{message}"
+        );
     }
 
     #[test]

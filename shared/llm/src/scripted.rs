@@ -144,7 +144,11 @@ impl Scripted {
     /// Waits until `count` requests have come in since the start.
     pub async fn received(&self, count: usize) {
         // The sender lives in `self`, so waiting cannot fail.
-        self.received.subscribe().wait_for(|received| *received >= count).await.ok();
+        self.received
+            .subscribe()
+            .wait_for(|received| *received >= count)
+            .await
+            .ok();
     }
 
     fn record(&self, request: &Request) {
@@ -193,7 +197,10 @@ impl Scripted {
         let (text, finish) = outcome?;
         let model = request.model.clone().unwrap_or_else(|| PROVIDER.to_owned());
         let json = expected.read(&text, finish, &model)?;
-        let asked = request.system.iter().chain(request.messages.iter().map(|message| &message.content));
+        let asked = request
+            .system
+            .iter()
+            .chain(request.messages.iter().map(|message| &message.content));
         let usage = Usage {
             input_tokens: asked.map(|text| words(text)).sum(),
             output_tokens: words(&text),
@@ -215,7 +222,9 @@ fn words(text: &str) -> u64 {
 
 impl fmt::Debug for Scripted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Scripted").field("received", &*self.received.borrow()).finish_non_exhaustive()
+        f.debug_struct("Scripted")
+            .field("received", &*self.received.borrow())
+            .finish_non_exhaustive()
     }
 }
 

@@ -24,7 +24,12 @@ pub struct Verdict {
 /// # Errors
 ///
 /// [`PostsError`] when a row could not be written.
-pub async fn decide(connection: &mut PgConnection, job_id: i64, by: &str, verdict: &Verdict) -> Result<bool, PostsError> {
+pub async fn decide(
+    connection: &mut PgConnection,
+    job_id: i64,
+    by: &str,
+    verdict: &Verdict,
+) -> Result<bool, PostsError> {
     let decided = sqlx::query(
         "with decided as (
            update botticelli.potential_posts
@@ -69,7 +74,11 @@ pub struct Undelivered {
 /// # Errors
 ///
 /// [`PostsError`] when the statement fails.
-pub async fn next_undelivered(connection: &mut PgConnection, platform: &str, channel: &str) -> Result<Option<Undelivered>, PostsError> {
+pub async fn next_undelivered(
+    connection: &mut PgConnection,
+    platform: &str,
+    channel: &str,
+) -> Result<Option<Undelivered>, PostsError> {
     sqlx::query_as(
         "select id, to_jsonb(post) as row from botticelli.approved_posts as post
          where not exists (

@@ -97,7 +97,13 @@ pub async fn plan(connection: &mut PgConnection, job_id: i64, delivery: &NewDeli
 /// # Errors
 ///
 /// [`PostsError`] when the rows could not be taken.
-pub async fn in_hand(pool: &PgPool, job_id: i64, platform: &str, channel: &str, limit: u32) -> Result<Vec<Delivery>, PostsError> {
+pub async fn in_hand(
+    pool: &PgPool,
+    job_id: i64,
+    platform: &str,
+    channel: &str,
+    limit: u32,
+) -> Result<Vec<Delivery>, PostsError> {
     let mut deliveries: Vec<Delivery> = sqlx::query_as(
         "with open as materialized (
            select id from botticelli.deliveries

@@ -91,7 +91,12 @@ pub struct InReview {
 /// # Errors
 ///
 /// [`PostsError`] when the statement fails.
-pub async fn take_for_review(pool: &PgPool, job_id: i64, limit: u32, hold: Duration) -> Result<Vec<InReview>, PostsError> {
+pub async fn take_for_review(
+    pool: &PgPool,
+    job_id: i64,
+    limit: u32,
+    hold: Duration,
+) -> Result<Vec<InReview>, PostsError> {
     let mut posts: Vec<InReview> = sqlx::query_as(
         "with open as materialized (
            select id from botticelli.potential_posts

@@ -78,7 +78,9 @@ pub struct TableRequest {
 #[non_exhaustive]
 pub enum ReadTableError {
     /// The table is not one that a narrative may read.
-    #[error("table `{0}` cannot be read by a narrative; the tables are `potential_posts`, `approved_posts` and `content_metadata`")]
+    #[error(
+        "table `{0}` cannot be read by a narrative; the tables are `potential_posts`, `approved_posts` and `content_metadata`"
+    )]
     Table(String),
     /// The table has no such column.
     #[error("table `{table}` has no column `{column}`; its columns are {columns}")]
@@ -113,7 +115,10 @@ pub async fn read_table(pool: &PgPool, request: &TableRequest) -> Result<Vec<Map
     if !READABLE.contains(&table) {
         return Err(ReadTableError::Table(table.to_owned()));
     }
-    let failed = |source| ReadTableError::Read { table: table.to_owned(), source };
+    let failed = |source| ReadTableError::Read {
+        table: table.to_owned(),
+        source,
+    };
     let catalogue: Vec<(String, String)> = sqlx::query_as(
         "select column_name::text, udt_name::text from information_schema.columns
          where table_schema = 'botticelli' and table_name = $1 order by ordinal_position",
@@ -123,11 +128,19 @@ pub async fn read_table(pool: &PgPool, request: &TableRequest) -> Result<Vec<Map
     .await
     .map_err(failed)?;
     let type_of = |column: &str| {
-        catalogue.iter().find(|(name, _)| name == column).map(|(_, udt)| udt.as_str()).ok_or_else(|| ReadTableError::Column {
-            table: table.to_owned(),
-            column: column.to_owned(),
-            columns: catalogue.iter().map(|(name, _)| format!("`{name}`")).collect::<Vec<_>>().join(", "),
-        })
+        catalogue
+            .iter()
+            .find(|(name, _)| name == column)
+            .map(|(_, udt)| udt.as_str())
+            .ok_or_else(|| ReadTableError::Column {
+                table: table.to_owned(),
+                column: column.to_owned(),
+                columns: catalogue
+                    .iter()
+                    .map(|(name, _)| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
     };
 
     let mut query = QueryBuilder::<Postgres>::new("select to_jsonb(row) from (select ");
@@ -136,12 +149,18 @@ pub async fn read_table(pool: &PgPool, request: &TableRequest) -> Result<Vec<Map
     }
     for (position, column) in request.columns.iter().enumerate() {
         type_of(column)?;
-        query.push(if position == 0 { "\"" } else { ", \"" }).push(column).push("\"");
+        query
+            .push(if position == 0 { "\"" } else { ", \"" })
+            .push(column)
+            .push("\"");
     }
     query.push(" from botticelli.\"").push(table).push("\"");
     for (position, test) in request.tests.iter().enumerate() {
         let udt = type_of(&test.column)?;
-        query.push(if position == 0 { " where \"" } else { " and \"" }).push(&test.column).push("\"");
+        query
+            .push(if position == 0 { " where \"" } else { " and \"" })
+            .push(&test.column)
+            .push("\"");
         if test.op == TestOp::Like {
             query.push("::text");
         }
@@ -154,7 +173,9 @@ pub async fn read_table(pool: &PgPool, request: &TableRequest) -> Result<Vec<Map
     }
     for (position, (column, descending)) in request.order_by.iter().enumerate() {
         type_of(column)?;
-        query.push(if position == 0 { " order by \"" } else { ", \"" }).push(column);
+        query
+            .push(if position == 0 { " order by \"" } else { ", \"" })
+            .push(column);
         query.push(if *descending { "\" desc" } else { "\"" });
     }
     query.push(" limit ").push_bind(i64::from(request.limit.unwrap_or(100)));
@@ -163,11 +184,19 @@ pub async fn read_table(pool: &PgPool, request: &TableRequest) -> Result<Vec<Map
 
     let rows: Vec<Value> = query.build_query_scalar().fetch_all(pool).await.map_err(failed)?;
     let names = || -> Box<dyn Iterator<Item = &String>> {
-        if request.columns.is_empty() { Box::new(catalogue.iter().map(|(name, _)| name)) } else { Box::new(request.columns.iter()) }
+        if request.columns.is_empty() {
+            Box::new(catalogue.iter().map(|(name, _)| name))
+        } else {
+            Box::new(request.columns.iter())
+        }
     };
     // jsonb does not keep the order of keys; the request's order is what a reader expects.
     Ok(rows
         .into_iter()
-        .map(|mut row| names().filter_map(|name| Some((name.clone(), row.get_mut(name)?.take()))).collect())
+        .map(|mut row| {
+            names()
+                .filter_map(|name| Some((name.clone(), row.get_mut(name)?.take())))
+                .collect()
+        })
         .collect())
 }

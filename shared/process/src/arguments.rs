@@ -1,6 +1,10 @@
 //! The arguments that every long-running binary takes.
 
-use std::{collections::HashMap, net::IpAddr, path::{Path, PathBuf}};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use botticelli_lifecycle::{default_data_dir, is_root};
@@ -10,23 +14,23 @@ use clap::Args;
 /// Where the settings come from, and what of them the command line overrides.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ProcessArguments {
-    /// Settings file; without it botticelli.toml, config/botticelli.toml, actor_server.toml and config/actor_server.toml
+    /// Settings file; without it `botticelli.toml`, `actor_server.toml` and the same in `config`
     /// are tried, then the embedded defaults
     #[arg(long, env = "BOTTICELLI_CONFIG", value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// Where the embedded model and the private database are kept
     #[arg(long, env = "BOTTICELLI_DATA_DIR", value_name = "DIR", global = true)]
     pub data_dir: Option<PathBuf>,
-    /// Address to serve health, metrics and the API on, instead of [server] bind
+    /// Address to serve health, metrics and the API on, instead of `[server] bind`
     #[arg(long, value_name = "ADDRESS")]
     pub bind: Option<IpAddr>,
-    /// Port of the API, instead of [server] api_port; 0 takes any free one
+    /// Port of the API, instead of `[server] api_port`; 0 takes any free one
     #[arg(long, value_name = "PORT")]
     pub api_port: Option<u16>,
-    /// Port of the health checks, instead of [server] health_port; 0 takes any free one
+    /// Port of the health checks, instead of `[server] health_port`; 0 takes any free one
     #[arg(long, value_name = "PORT")]
     pub health_port: Option<u16>,
-    /// Port of the metrics, instead of [server] metrics_port; 0 takes any free one
+    /// Port of the metrics, instead of `[server] metrics_port`; 0 takes any free one
     #[arg(long, value_name = "PORT")]
     pub metrics_port: Option<u16>,
 }
@@ -54,7 +58,8 @@ impl ProcessArguments {
     /// When there is neither an argument nor a home.
     pub fn data_dir(&self, environment: &HashMap<String, String>) -> anyhow::Result<PathBuf> {
         if let Some(dir) = &self.data_dir {
-            return std::path::absolute(dir).with_context(|| format!("`--data-dir` = `{}` cannot be used", dir.display()));
+            return std::path::absolute(dir)
+                .with_context(|| format!("`--data-dir` = `{}` cannot be used", dir.display()));
         }
         let path_of = |name: &str| environment.get(name).filter(|value| !value.is_empty()).map(Path::new);
         default_data_dir(is_root(), path_of("XDG_DATA_HOME"), path_of("HOME"))

@@ -57,7 +57,13 @@ impl Process {
         shut_down_on_signals(&shutdown).context("signals cannot be taken over")?;
         let name = format!("{}:{}", host_name(), std::process::id());
         tracing::info!("Settings come from {}", settings.origin());
-        Ok(Self { settings, shutdown, clock: Arc::new(SystemClock), name, telemetry })
+        Ok(Self {
+            settings,
+            shutdown,
+            clock: Arc::new(SystemClock),
+            name,
+            telemetry,
+        })
     }
 
     /// What this process counts.
@@ -71,9 +77,9 @@ impl Process {
     ///
     /// When neither is there, or the server cannot be reached.
     pub async fn connect(&self, url: Option<&SecretString>) -> anyhow::Result<Pools> {
-        let url = url.or(self.settings.server.database_url.as_ref()).context(
-            "there is no database to work on; set DATABASE_URL, or `[server] database_url` in the settings",
-        )?;
+        let url = url
+            .or(self.settings.server.database_url.as_ref())
+            .context("there is no database to work on; set DATABASE_URL, or `[server] database_url` in the settings")?;
         Ok(Pools {
             main: connect(url, PoolSize(10), &format!("botticelli {}", self.name)).await?,
             lease: connect(url, PoolSize(2), &format!("botticelli lease {}", self.name)).await?,
@@ -119,5 +125,9 @@ impl Process {
 fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
-    if name.is_empty() { "unknown-host".to_owned() } else { name.to_owned() }
+    if name.is_empty() {
+        "unknown-host".to_owned()
+    } else {
+        name.to_owned()
+    }
 }

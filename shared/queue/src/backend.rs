@@ -46,7 +46,6 @@ impl<R> JobBackend<R> {
     }
 }
 
-
 impl<R> Backend for JobBackend<R> {
     type Task = Task<ClaimedJob>;
     type Error = Infallible;
@@ -55,7 +54,11 @@ impl<R> Backend for JobBackend<R> {
         Poll::Ready(Ok(()))
     }
 
-    fn poll_next(&mut self, cx: &mut Context<'_>, worker: &WorkerContext) -> Poll<Option<Result<Self::Task, Infallible>>> {
+    fn poll_next(
+        &mut self,
+        cx: &mut Context<'_>,
+        worker: &WorkerContext,
+    ) -> Poll<Option<Result<Self::Task, Infallible>>> {
         let job = ready!(self.jobs.poll_recv(cx));
         if job.is_none() {
             // The end of a backend does not end its apalis worker; being told to stop does, after the jobs in hand. The
@@ -83,7 +86,9 @@ impl<R> BackendConfig for JobBackend<R> {
     }
 
     fn middleware(&mut self, _: &mut WorkerContext) -> SettleLayer<R> {
-        SettleLayer { finished: self.finished.clone() }
+        SettleLayer {
+            finished: self.finished.clone(),
+        }
     }
 }
 
@@ -97,7 +102,10 @@ impl<R, S> Layer<S> for SettleLayer<R> {
     type Service = SettleService<R, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        SettleService { inner, finished: self.finished.clone() }
+        SettleService {
+            inner,
+            finished: self.finished.clone(),
+        }
     }
 }
 

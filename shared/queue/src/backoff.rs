@@ -27,7 +27,10 @@ impl Backoff {
 mod tests {
     use super::*;
 
-    const BACKOFF: Backoff = Backoff { base: Duration::from_secs(2), cap: Duration::from_secs(600) };
+    const BACKOFF: Backoff = Backoff {
+        base: Duration::from_secs(2),
+        cap: Duration::from_mins(10),
+    };
 
     #[test]
     fn the_wait_doubles_with_each_try_up_to_the_cap() {

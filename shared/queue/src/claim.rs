@@ -31,7 +31,12 @@ struct Row {
 /// # Errors
 ///
 /// [`QueueError::Database`] when the statement fails; no job is claimed then.
-pub async fn claim(pool: &PgPool, queue: &Arc<str>, limit: u16, worker: WorkerId) -> Result<Vec<ClaimedJob>, QueueError> {
+pub async fn claim(
+    pool: &PgPool,
+    queue: &Arc<str>,
+    limit: u16,
+    worker: WorkerId,
+) -> Result<Vec<ClaimedJob>, QueueError> {
     let mut rows: Vec<Row> = sqlx::query_as(include_str!("sql/claim.sql"))
         .bind(&**queue)
         .bind(i64::from(limit))
@@ -44,7 +49,11 @@ pub async fn claim(pool: &PgPool, queue: &Arc<str>, limit: u16, worker: WorkerId
     Ok(rows
         .into_iter()
         .map(|row| ClaimedJob {
-            lease: Lease { job: row.id, attempt: row.attempt, worker },
+            lease: Lease {
+                job: row.id,
+                attempt: row.attempt,
+                worker,
+            },
             queue: Arc::clone(queue),
             kind: row.kind,
             args: row.args,

@@ -24,16 +24,14 @@ pub struct NewJob<'a> {
 ///
 /// [`QueueError::Invalid`] for an unknown queue or bad arguments, with the way out; [`QueueError::Database`] otherwise.
 pub async fn enqueue(connection: &mut PgConnection, job: &NewJob<'_>) -> Result<JobId, QueueError> {
-    sqlx::query_scalar(
-        "select botticelli.enqueue(queue => $1, args => $2, traceparent => $3, source => $4)",
-    )
-    .bind(job.queue)
-    .bind(&job.args)
-    .bind(job.traceparent)
-    .bind(job.source.as_str())
-    .fetch_one(connection)
-    .await
-    .map_err(refused)
+    sqlx::query_scalar("select botticelli.enqueue(queue => $1, args => $2, traceparent => $3, source => $4)")
+        .bind(job.queue)
+        .bind(&job.args)
+        .bind(job.traceparent)
+        .bind(job.source.as_str())
+        .fetch_one(connection)
+        .await
+        .map_err(refused)
 }
 
 /// Enqueues one job unless one already waits in the queue; `None` when one does. A running one does not count.
@@ -41,7 +39,10 @@ pub async fn enqueue(connection: &mut PgConnection, job: &NewJob<'_>) -> Result<
 /// # Errors
 ///
 /// As [`enqueue`].
-pub async fn enqueue_unless_waiting(connection: &mut PgConnection, job: &NewJob<'_>) -> Result<Option<JobId>, QueueError> {
+pub async fn enqueue_unless_waiting(
+    connection: &mut PgConnection,
+    job: &NewJob<'_>,
+) -> Result<Option<JobId>, QueueError> {
     let waits: bool = sqlx::query_scalar(
         "select exists (select from botticelli.jobs where queue = $1 and state <> 'running' and run_at <= now())",
     )
@@ -49,19 +50,29 @@ pub async fn enqueue_unless_waiting(connection: &mut PgConnection, job: &NewJob<
     .fetch_one(&mut *connection)
     .await
     .map_err(QueueError::while_doing("look for waiting jobs"))?;
-    if waits { Ok(None) } else { enqueue(connection, job).await.map(Some) }
+    if waits {
+        Ok(None)
+    } else {
+        enqueue(connection, job).await.map(Some)
+    }
 }
 
 /// Tells a refusal by `botticelli.enqueue` (class 22, 23 or 54, raised with a hint) from a failing database.
 fn refused(error: sqlx::Error) -> QueueError {
     use sqlx::postgres::PgDatabaseError;
-    match error.as_database_error().and_then(|error| error.try_downcast_ref::<PgDatabaseError>()) {
+    match error
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
+    {
         Some(refusal) if ["22", "23", "54"].iter().any(|class| refusal.code().starts_with(class)) => {
             QueueError::Invalid(match refusal.hint() {
                 Some(hint) => format!("{}; {hint}", refusal.message()),
                 None => refusal.message().to_owned(),
             })
         }
-        _ => QueueError::Database { action: "enqueue a job", source: error },
+        _ => QueueError::Database {
+            action: "enqueue a job",
+            source: error,
+        },
     }
 }

@@ -9,7 +9,12 @@ use crate::QueueError;
 /// # Errors
 ///
 /// [`QueueError::Database`] when the row could not be written.
-pub async fn register_queue(connection: &mut PgConnection, name: &str, kind: &str, max_attempts: u16) -> Result<(), QueueError> {
+pub async fn register_queue(
+    connection: &mut PgConnection,
+    name: &str,
+    kind: &str,
+    max_attempts: u16,
+) -> Result<(), QueueError> {
     sqlx::query(
         "insert into botticelli.queues (name, kind, max_attempts) values ($1, $2, $3)
          on conflict (name) do update set kind = excluded.kind, max_attempts = excluded.max_attempts

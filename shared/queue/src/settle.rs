@@ -56,7 +56,12 @@ pub async fn discard(connection: &mut PgConnection, lease: Lease, error: &str) -
 /// # Errors
 ///
 /// As [`complete`].
-pub async fn retry(connection: &mut PgConnection, job: &ClaimedJob, delay: Duration, error: &str) -> Result<Retried, QueueError> {
+pub async fn retry(
+    connection: &mut PgConnection,
+    job: &ClaimedJob,
+    delay: Duration,
+    error: &str,
+) -> Result<Retried, QueueError> {
     if job.is_last_try() {
         discard(connection, job.lease, error).await?;
         return Ok(Retried::Exhausted);
@@ -83,7 +88,12 @@ pub async fn hand_back(connection: &mut PgConnection, lease: Lease) -> Result<()
     put_back(connection, lease, Duration::ZERO, None, 1).await
 }
 
-async fn finish(connection: &mut PgConnection, lease: Lease, state: &str, error: Option<&str>) -> Result<(), QueueError> {
+async fn finish(
+    connection: &mut PgConnection,
+    lease: Lease,
+    state: &str,
+    error: Option<&str>,
+) -> Result<(), QueueError> {
     let finished = sqlx::query(include_str!("sql/finish.sql"))
         .bind(lease.job)
         .bind(lease.attempt)

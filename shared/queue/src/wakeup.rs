@@ -16,10 +16,15 @@ impl Wakeups {
     ///
     /// [`QueueError::Database`] when the connection cannot be opened.
     pub async fn listen(pool: &PgPool) -> Result<Self, QueueError> {
-        let mut listener = PgListener::connect_with(pool).await.map_err(QueueError::while_doing("listen for jobs"))?;
+        let mut listener = PgListener::connect_with(pool)
+            .await
+            .map_err(QueueError::while_doing("listen for jobs"))?;
         // The listener outlives the pool's close at shutdown.
         listener.ignore_pool_close_event(true);
-        listener.listen("botticelli_jobs").await.map_err(QueueError::while_doing("listen for jobs"))?;
+        listener
+            .listen("botticelli_jobs")
+            .await
+            .map_err(QueueError::while_doing("listen for jobs"))?;
         Ok(Self { listener })
     }
 
@@ -30,7 +35,11 @@ impl Wakeups {
     ///
     /// [`QueueError::Database`] when the connection broke and cannot be opened again.
     pub async fn next(&mut self) -> Result<Option<String>, QueueError> {
-        let notification = self.listener.try_recv().await.map_err(QueueError::while_doing("listen for jobs"))?;
+        let notification = self
+            .listener
+            .try_recv()
+            .await
+            .map_err(QueueError::while_doing("listen for jobs"))?;
         Ok(notification.map(|notification| notification.payload().to_owned()))
     }
 }

@@ -1,5 +1,10 @@
 //! Where time enters the program. No other file reads the wall clock or the monotonic clock.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the one place where the machine's clocks are read"
+)]
+
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A job that ended and whose end is not recorded yet.
-pub struct Settle {
+pub(super) struct Settle {
     pub finished: Finished<Outcome>,
     pub actor: Arc<ActorSpec>,
     /// When the handler was done.
@@ -28,12 +28,14 @@ pub struct Settle {
 
 impl std::fmt::Debug for Settle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Settle").field("lease", &self.finished.job.lease).finish_non_exhaustive()
+        f.debug_struct("Settle")
+            .field("lease", &self.finished.job.lease)
+            .finish_non_exhaustive()
     }
 }
 
 /// Records the ends of jobs.
-pub struct Completer;
+pub(super) struct Completer;
 
 impl Actor for Completer {
     type Msg = Settle;
@@ -44,7 +46,12 @@ impl Actor for Completer {
         Ok(shop)
     }
 
-    async fn handle(&self, myself: ActorRef<Settle>, mut settle: Settle, shop: &mut Arc<Shop>) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        myself: ActorRef<Settle>,
+        mut settle: Settle,
+        shop: &mut Arc<Shop>,
+    ) -> Result<(), ActorProcessingErr> {
         let job = &settle.finished.job;
         match record(shop, &settle.actor, &settle.finished).await {
             Ok(recorded) => {
@@ -81,9 +88,16 @@ fn report(shop: &Shop, settle: &Settle, recorded: &Recorded) {
         }
     };
     let duration = (settle.at - job.claimed_at).to_std().unwrap_or_default();
-    shop.metrics.execution_finished(actor, status, duration, u64::from(recorded.succeeded), u64::from(recorded.failed));
+    shop.metrics.execution_finished(
+        actor,
+        status,
+        duration,
+        u64::from(recorded.succeeded),
+        u64::from(recorded.failed),
+    );
     if let Some(failures) = recorded.consecutive_failures {
-        shop.metrics.set_consecutive_failures(actor, u64::try_from(failures).unwrap_or(0));
+        shop.metrics
+            .set_consecutive_failures(actor, u64::try_from(failures).unwrap_or(0));
     }
     if status == Status::Success {
         shop.metrics.set_last_success(actor, settle.at.timestamp());
@@ -94,9 +108,15 @@ fn report(shop: &Shop, settle: &Settle, recorded: &Recorded) {
         tracing::error!(actor.name = %actor, "Paused actor {actor}: its breaker opened after {} failures in a row", recorded.consecutive_failures.unwrap_or(0));
     }
     let message = recorded.message.as_deref().unwrap_or_default();
+    let (id, attempt) = (lease.job, lease.attempt);
     match status {
-        Status::Failure => tracing::error!(job.id = %lease.job, job.attempt = lease.attempt, error = message, "Run of {actor} failed: {message}"),
-        Status::Skipped => tracing::debug!(job.id = %lease.job, "Run of {actor} skipped: {message}"),
-        Status::Success => tracing::info!(job.id = %lease.job, job.attempt = lease.attempt, duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX), "Completed job {} of {actor}", lease.job),
+        Status::Failure => {
+            tracing::error!(job.id = %id, job.attempt = attempt, error = message, "Run of {actor} failed: {message}");
+        }
+        Status::Skipped => tracing::debug!(job.id = %id, "Run of {actor} skipped: {message}"),
+        Status::Success => {
+            let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+            tracing::info!(job.id = %id, job.attempt = attempt, duration_ms, "Completed job {id} of {actor}");
+        }
     }
 }

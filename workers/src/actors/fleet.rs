@@ -74,14 +74,25 @@ impl Fleet {
         options: FleetOptions,
         heartbeat: Heartbeat,
     ) -> Result<Self, FleetError> {
-        let arguments = RootArguments { shop: Arc::clone(&shop), actors, options: options.clone() };
+        let arguments = RootArguments {
+            shop: Arc::clone(&shop),
+            actors,
+            options: options.clone(),
+        };
         let (root, root_task) = Actor::spawn(None, Root, arguments).await.map_err(FleetError)?;
         let wake = root.clone();
         let listener = tokio::spawn(listen(shop.pool.clone(), move |queue| {
             wake.cast(RootMessage::Wake(queue)).ok();
         }));
         let beating = tokio::spawn(beat(root.clone(), heartbeat));
-        Ok(Self { root, root_task, listener, beating, shop, options })
+        Ok(Self {
+            root,
+            root_task,
+            listener,
+            beating,
+            shop,
+            options,
+        })
     }
 
     /// What each actor is doing in this process.
@@ -118,7 +129,10 @@ impl Fleet {
         self.root_task.await.ok();
         let worker = self.shop.identity.current();
         if let Err(error) = release_worker(&self.options.lease_pool, worker).await {
-            tracing::warn!(error = chain(&error), "Could not release worker {worker}; its lease ends by itself");
+            tracing::warn!(
+                error = chain(&error),
+                "Could not release worker {worker}; its lease ends by itself"
+            );
         }
     }
 }
@@ -174,7 +188,11 @@ impl Actor for Root {
     type State = RootState;
     type Arguments = RootArguments;
 
-    async fn pre_start(&self, myself: ActorRef<RootMessage>, arguments: RootArguments) -> Result<RootState, ActorProcessingErr> {
+    async fn pre_start(
+        &self,
+        myself: ActorRef<RootMessage>,
+        arguments: RootArguments,
+    ) -> Result<RootState, ActorProcessingErr> {
         let RootArguments { shop, actors, options } = arguments;
         let (finished, mut results) = mpsc::unbounded_channel();
         let root = myself.clone();
@@ -183,7 +201,10 @@ impl Actor for Root {
                 root.cast(RootMessage::Settle(Box::new(result))).ok();
             }
         });
-        let specs = actors.into_iter().map(|spec| (Arc::clone(&spec.name), Arc::new(spec))).collect();
+        let specs = actors
+            .into_iter()
+            .map(|spec| (Arc::clone(&spec.name), Arc::new(spec)))
+            .collect();
         let mut state = RootState {
             shop,
             options,
@@ -202,7 +223,12 @@ impl Actor for Root {
         Ok(state)
     }
 
-    async fn handle(&self, myself: ActorRef<RootMessage>, message: RootMessage, state: &mut RootState) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        myself: ActorRef<RootMessage>,
+        message: RootMessage,
+        state: &mut RootState,
+    ) -> Result<(), ActorProcessingErr> {
         match message {
             RootMessage::Wake(queue) => {
                 for (name, actor) in &state.narrative_actors {
@@ -295,12 +321,21 @@ impl RootState {
                 self.lease_keeper = Some(Actor::spawn_linked(None, LeaseKeeper, arguments, root).await?.0);
             }
             Part::Completer => {
-                self.completer = Some(Actor::spawn_linked(None, Completer, Arc::clone(&self.shop), root).await?.0);
+                self.completer = Some(
+                    Actor::spawn_linked(None, Completer, Arc::clone(&self.shop), root)
+                        .await?
+                        .0,
+                );
             }
             Part::Narrative(name) => {
                 if let Some(spec) = self.specs.get(name) {
                     let (jobs, claimed) = mpsc::channel(usize::from(spec.slots));
-                    tokio::spawn(drive(Arc::clone(&self.shop), Arc::clone(spec), claimed, self.finished.clone()));
+                    tokio::spawn(drive(
+                        Arc::clone(&self.shop),
+                        Arc::clone(spec),
+                        claimed,
+                        self.finished.clone(),
+                    ));
                     let arguments = narrative_actor::Arguments {
                         shop: Arc::clone(&self.shop),
                         actor: Arc::clone(spec),
@@ -317,12 +352,20 @@ impl RootState {
 
     fn settle(&self, myself: &ActorRef<RootMessage>, finished: Finished<Outcome>) {
         let queue = Arc::clone(&finished.job.queue);
-        let Some(actor) = self.specs.get(&queue).cloned() else { return };
+        let Some(actor) = self.specs.get(&queue).cloned() else {
+            return;
+        };
         let root = myself.clone();
         let done = Box::new(move || {
             root.cast(RootMessage::Settled(queue)).ok();
         });
-        let settle = Settle { finished, actor, at: self.options.clock.now(), done, patience: Duration::from_millis(100) };
+        let settle = Settle {
+            finished,
+            actor,
+            at: self.options.clock.now(),
+            done,
+            patience: Duration::from_millis(100),
+        };
         if let Some(completer) = &self.completer {
             completer.cast(settle).ok();
         }
@@ -333,7 +376,11 @@ impl RootState {
         if self.lease_keeper.as_ref().is_some_and(|keeper| keeper.get_id() == id) {
             return Some(Part::LeaseKeeper);
         }
-        if self.completer.as_ref().is_some_and(|completer| completer.get_id() == id) {
+        if self
+            .completer
+            .as_ref()
+            .is_some_and(|completer| completer.get_id() == id)
+        {
             return Some(Part::Completer);
         }
         let narrative = self.narrative_actors.iter().find(|(_, actor)| actor.get_id() == id);

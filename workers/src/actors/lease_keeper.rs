@@ -10,7 +10,7 @@ use crate::{identity::Identity, outcome::chain};
 
 /// What can be said to the lease keeper.
 #[derive(Debug, Clone, Copy)]
-pub enum LeaseKeeperMessage {
+pub(super) enum LeaseKeeperMessage {
     /// Renew the lease, or register when there is none.
     Renew,
     /// The lease as of this renewal is about to end; sent by a timer that only matters if no later renewal came through.
@@ -20,7 +20,7 @@ pub enum LeaseKeeperMessage {
 }
 
 /// What the lease keeper starts with.
-pub struct Arguments {
+pub(super) struct Arguments {
     /// A pool of its own, so that jobs cannot starve the heartbeat.
     pub pool: PgPool,
     pub identity: Identity,
@@ -29,7 +29,7 @@ pub struct Arguments {
     pub heartbeat: Duration,
 }
 
-pub struct State {
+pub(super) struct State {
     arguments: Arguments,
     renewals: u64,
     /// The last renewal that the database confirmed; 0 when the identity is not registered.
@@ -38,7 +38,7 @@ pub struct State {
 }
 
 /// The keeper of the lease.
-pub struct LeaseKeeper;
+pub(super) struct LeaseKeeper;
 
 impl Actor for LeaseKeeper {
     type Msg = LeaseKeeperMessage;
@@ -46,12 +46,22 @@ impl Actor for LeaseKeeper {
     type Arguments = Arguments;
 
     async fn pre_start(&self, myself: ActorRef<Self::Msg>, arguments: Arguments) -> Result<State, ActorProcessingErr> {
-        let mut state = State { arguments, renewals: 0, confirmed: 0, database_failed: false };
+        let mut state = State {
+            arguments,
+            renewals: 0,
+            confirmed: 0,
+            database_failed: false,
+        };
         state.renew(&myself).await;
         Ok(state)
     }
 
-    async fn handle(&self, myself: ActorRef<Self::Msg>, message: Self::Msg, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
         match message {
             LeaseKeeperMessage::Renew => state.renew(&myself).await,
             LeaseKeeperMessage::Expiring(renewal) if renewal == state.confirmed => {
@@ -62,7 +72,10 @@ impl Actor for LeaseKeeper {
                 let old = state.lose("a part of this process failed");
                 // Rescue need not wait for the lease to end.
                 if let Err(error) = release_worker(&state.arguments.pool, old).await {
-                    tracing::warn!(error = chain(&error), "Could not release worker {old}; its lease ends by itself");
+                    tracing::warn!(
+                        error = chain(&error),
+                        "Could not release worker {old}; its lease ends by itself"
+                    );
                 }
             }
         }
@@ -74,10 +87,21 @@ impl State {
     /// One heartbeat; sets the timers of the next one and of the lease's end.
     async fn renew(&mut self, myself: &ActorRef<LeaseKeeperMessage>) {
         self.renewals += 1;
-        let (renewal, Arguments { pool, identity, worker_name, lease, heartbeat }) = (self.renewals, &self.arguments);
+        let (
+            renewal,
+            Arguments {
+                pool,
+                identity,
+                worker_name,
+                lease,
+                heartbeat,
+            },
+        ) = (self.renewals, &self.arguments);
         // Counted from before the statement: the database's lease is never shorter than this process believes. The margin
         // of a heartbeat is what a job gets to stop.
-        drop(myself.send_after(lease.saturating_sub(*heartbeat), move || LeaseKeeperMessage::Expiring(renewal)));
+        drop(myself.send_after(lease.saturating_sub(*heartbeat), move || {
+            LeaseKeeperMessage::Expiring(renewal)
+        }));
         let worker = identity.current();
         let held = async {
             if self.confirmed == 0 {
@@ -97,7 +121,11 @@ impl State {
             Ok(Err(error)) => self.report(&chain(&error)),
             Err(_) => self.report("the database did not answer within a heartbeat"),
         }
-        let next = if self.confirmed == 0 { self.arguments.heartbeat / 4 } else { self.arguments.heartbeat };
+        let next = if self.confirmed == 0 {
+            self.arguments.heartbeat / 4
+        } else {
+            self.arguments.heartbeat
+        };
         drop(myself.send_after(next, || LeaseKeeperMessage::Renew));
     }
 

@@ -9,7 +9,7 @@ use crate::outcome::chain;
 
 /// Listens for as long as the process lives, and calls `wake` with the queue that changed, or with `None` when any may
 /// have. Meant to be spawned; ends only by being aborted.
-pub async fn listen(pool: PgPool, wake: impl Fn(Option<String>) + Send) {
+pub(super) async fn listen(pool: PgPool, wake: impl Fn(Option<String>) + Send) {
     let mut said = false;
     loop {
         match Wakeups::listen(&pool).await {
@@ -23,7 +23,10 @@ pub async fn listen(pool: PgPool, wake: impl Fn(Option<String>) + Send) {
                     match wakeups.next().await {
                         Ok(queue) => wake(queue),
                         Err(error) => {
-                            tracing::warn!(error = chain(&error), "Lost the connection that listens for jobs; the poll goes on");
+                            tracing::warn!(
+                                error = chain(&error),
+                                "Lost the connection that listens for jobs; the poll goes on"
+                            );
                             said = true;
                             break;
                         }

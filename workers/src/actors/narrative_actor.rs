@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use botticelli_queue::{ClaimedJob, claim, next_due};
+use botticelli_queue::{ClaimedJob, claim, hand_back, next_due};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -40,7 +40,7 @@ pub enum NarrativeActorMessage {
 
 /// What a narrative actor starts with.
 #[derive(Clone)]
-pub struct Arguments {
+pub(super) struct Arguments {
     pub shop: Arc<Shop>,
     pub actor: Arc<ActorSpec>,
     /// Where claimed jobs go; holds as many as there are slots.
@@ -48,7 +48,7 @@ pub struct Arguments {
     pub poll_interval: Duration,
 }
 
-pub struct State {
+pub(super) struct State {
     shop: Arc<Shop>,
     actor: Arc<ActorSpec>,
     jobs: mpsc::Sender<ClaimedJob>,
@@ -60,7 +60,7 @@ pub struct State {
 }
 
 /// The claimer of one queue.
-pub struct NarrativeActor;
+pub(super) struct NarrativeActor;
 
 impl Actor for NarrativeActor {
     type Msg = NarrativeActorMessage;
@@ -69,11 +69,30 @@ impl Actor for NarrativeActor {
 
     async fn pre_start(&self, myself: ActorRef<Self::Msg>, arguments: Arguments) -> Result<State, ActorProcessingErr> {
         myself.cast(NarrativeActorMessage::Execute)?;
-        let Arguments { shop, actor, jobs, poll_interval } = arguments;
-        Ok(State { shop, actor, jobs, poll_interval, running: 0, alarm: None, shutdown: None, database_failed: false })
+        let Arguments {
+            shop,
+            actor,
+            jobs,
+            poll_interval,
+        } = arguments;
+        Ok(State {
+            shop,
+            actor,
+            jobs,
+            poll_interval,
+            running: 0,
+            alarm: None,
+            shutdown: None,
+            database_failed: false,
+        })
     }
 
-    async fn handle(&self, myself: ActorRef<Self::Msg>, message: Self::Msg, state: &mut State) -> Result<(), ActorProcessingErr> {
+    async fn handle(
+        &self,
+        myself: ActorRef<Self::Msg>,
+        message: Self::Msg,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
         match message {
             NarrativeActorMessage::Execute => state.claim(&myself).await,
             NarrativeActorMessage::Finished => {
@@ -136,21 +155,43 @@ impl State {
                 let claimed = jobs.len();
                 for job in jobs {
                     tracing::debug!(job.id = %job.lease.job, job.attempt = job.lease.attempt, "Claimed job {} of {}", job.lease.job, job.queue);
-                    // There is a place for every slot; a closed channel means that the apalis worker is gone, and the
-                    // lease returns the job.
-                    if self.jobs.try_send(job).is_ok() {
-                        self.running += 1;
+                    match self.jobs.try_send(job) {
+                        Ok(()) => self.running += 1,
+                        // There is a place for every slot, so the apalis worker behind the channel is gone: the job goes
+                        // back, and the root replaces this actor and its worker.
+                        Err(refused) => {
+                            self.hand_back(refused.into_inner()).await;
+                            myself.stop(Some("its apalis worker ended".to_owned()));
+                        }
                     }
                 }
-                if claimed == free { return } else { self.until_next_due().await }
+                if claimed == free {
+                    return;
+                }
+                self.until_next_due().await
             }
             Err(error) => {
                 self.report_failure(&error);
                 self.poll_interval
             }
         };
-        if let Some(alarm) = self.alarm.replace(myself.send_after(wait, || NarrativeActorMessage::Execute)) {
+        if let Some(alarm) = self
+            .alarm
+            .replace(myself.send_after(wait, || NarrativeActorMessage::Execute))
+        {
             alarm.abort();
+        }
+    }
+
+    async fn hand_back(&self, job: ClaimedJob) {
+        let handed_back = async {
+            let mut connection = self.shop.pool.acquire().await.map_err(|error| error.to_string())?;
+            hand_back(&mut connection, job.lease)
+                .await
+                .map_err(|error| error.to_string())
+        };
+        if let Err(error) = handed_back.await {
+            tracing::error!(job.id = %job.lease.job, error, "Could not hand job {} back", job.lease.job);
         }
     }
 

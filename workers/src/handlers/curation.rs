@@ -29,7 +29,10 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
     let mut verdicts = Vec::with_capacity(posts.len());
     let (mut acts, mut input_tokens, mut output_tokens) = (0, 0, 0);
     for post in &posts {
-        let tables = PostTables { pool: Some(&shop.pool), in_hand: Some(("potential_posts", &post.row)) };
+        let tables = PostTables {
+            pool: Some(&shop.pool),
+            in_hand: Some(("potential_posts", &post.row)),
+        };
         let prefix = format!("post-{}/", post.id);
         match run_narrative(shop, job, &narrative, &tables, &NarrativeArgs::default(), prefix).await {
             Ok(run) => {
@@ -41,7 +44,10 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
             }
             // A post that the model cannot judge must not hold up the others for ever.
             Err(JobFailure::Retry { error, .. }) if job.is_last_try() && !verdicts.is_empty() => {
-                verdicts.push(rejected(post, &format!("no verdict after {} tries: {error}", job.tries)));
+                verdicts.push(rejected(
+                    post,
+                    &format!("no verdict after {} tries: {error}", job.tries),
+                ));
             }
             Err(failure) => return Err(failure),
         }
@@ -75,18 +81,36 @@ fn verdict(actor: &ActorSpec, post: &InReview, answer: Option<&Value>) -> Result
         Some("reject") => false,
         _ => return Err(malformed("verdict")),
     };
-    let score = answer.get("score").and_then(Value::as_i64).and_then(|score| i16::try_from(score).ok());
-    let score = score.filter(|score| (1..=10).contains(score)).ok_or_else(|| malformed("score"))?;
-    let reason = answer.get("reason").and_then(Value::as_str).ok_or_else(|| malformed("reason"))?;
+    let score = answer
+        .get("score")
+        .and_then(Value::as_i64)
+        .and_then(|score| i16::try_from(score).ok());
+    let score = score
+        .filter(|score| (1..=10).contains(score))
+        .ok_or_else(|| malformed("score"))?;
+    let reason = answer
+        .get("reason")
+        .and_then(Value::as_str)
+        .ok_or_else(|| malformed("reason"))?;
     let approved = says_yes && score >= actor.min_score;
     let reason = if says_yes && !approved {
         format!("score {score} is below `min_score` = {}: {reason}", actor.min_score)
     } else {
         reason.to_owned()
     };
-    Ok(Verdict { post_id: post.id, approved, score, reason })
+    Ok(Verdict {
+        post_id: post.id,
+        approved,
+        score,
+        reason,
+    })
 }
 
 fn rejected(post: &InReview, reason: &str) -> Verdict {
-    Verdict { post_id: post.id, approved: false, score: 1, reason: reason.to_owned() }
+    Verdict {
+        post_id: post.id,
+        approved: false,
+        score: 1,
+        reason: reason.to_owned(),
+    }
 }

@@ -26,7 +26,10 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
         }
     }
     let narrative = narrative_of(actor, args.narrative_name.as_deref())?;
-    let tables = PostTables { pool: Some(&shop.pool), in_hand: None };
+    let tables = PostTables {
+        pool: Some(&shop.pool),
+        in_hand: None,
+    };
     let run = run_narrative(shop, job, &narrative, &tables, &args, String::new()).await?;
     let drafts = run.outputs.iter().map(draft).collect::<Result<Vec<_>, _>>()?;
     Ok(Outcome {
@@ -42,10 +45,21 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
 /// with `body` and, optionally, `title` and `tags`.
 fn draft(output: &Output) -> Result<Draft, JobFailure> {
     let field = |name: &str| {
-        output.json.as_ref().and_then(|json| json.get(name)).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
+        output
+            .json
+            .as_ref()
+            .and_then(|json| json.get(name))
+            .and_then(Value::as_str)
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
     };
     let title = field("title").map(str::to_owned);
-    let text = match (&output.json, field("text_content").or_else(|| field("text")), field("body"), &title) {
+    let text = match (
+        &output.json,
+        field("text_content").or_else(|| field("text")),
+        field("body"),
+        &title,
+    ) {
         (None, ..) => output.text.trim().to_owned(),
         (Some(_), Some(text), ..) => text.to_owned(),
         (Some(_), None, Some(body), Some(title)) => format!("**{title}**\n{body}"),
@@ -58,11 +72,20 @@ fn draft(output: &Output) -> Result<Draft, JobFailure> {
             output.narrative
         )));
     }
-    let tags = output.json.as_ref().and_then(|json| json.get("tags")).and_then(Value::as_array);
+    let tags = output
+        .json
+        .as_ref()
+        .and_then(|json| json.get("tags"))
+        .and_then(Value::as_array);
     Ok(Draft {
         text,
         title,
-        tags: tags.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
+        tags: tags
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect(),
         narrative: output.narrative.clone(),
         iteration: output.iteration,
         model: output.model.clone(),

@@ -14,10 +14,16 @@ use crate::{
 pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome, JobFailure> {
     let args: NarrativeArgs = read_args(actor.kind, &job.args).map_err(|error| JobFailure::discard(&error))?;
     let narrative = narrative_of(actor, args.narrative_name.as_deref())?;
-    let tables = PostTables { pool: Some(&shop.pool), in_hand: None };
+    let tables = PostTables {
+        pool: Some(&shop.pool),
+        in_hand: None,
+    };
     let run = run_narrative(shop, job, &narrative, &tables, &args, String::new()).await?;
-    let outputs: Vec<Value> =
-        run.outputs.iter().map(|output| output.json.clone().unwrap_or_else(|| Value::from(output.text.clone()))).collect();
+    let outputs: Vec<Value> = run
+        .outputs
+        .iter()
+        .map(|output| output.json.clone().unwrap_or_else(|| Value::from(output.text.clone())))
+        .collect();
     let mut metadata = run_metadata(&narrative, &run);
     metadata["outputs"] = json!(outputs);
     Ok(Outcome {

@@ -9,7 +9,10 @@ use std::time::Duration;
 use botticelli_jobs::{BatchArgs, read_args};
 use botticelli_narrative::{Narrative, Ports, RunOptions};
 use botticelli_platforms::{Outgoing, Platform, SendError, nonce_for};
-use botticelli_posts::{Delivery, DeliveryState, NewDelivery, begin_send, fail, in_hand, mark_unconfirmed, next_undelivered, plan, record_published, unsend};
+use botticelli_posts::{
+    Delivery, DeliveryState, NewDelivery, begin_send, fail, in_hand, mark_unconfirmed, next_undelivered, plan,
+    record_published, unsend,
+};
 use botticelli_queue::{ClaimedJob, hold};
 use botticelli_telemetry::PostOutcome;
 use serde_json::{Value, json};
@@ -27,10 +30,12 @@ const RESEND_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs
 pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome, JobFailure> {
     let args: BatchArgs = read_args(actor.kind, &job.args).map_err(|error| JobFailure::discard(&error))?;
     let limit = args.limit.map_or(actor.limit, std::num::NonZeroU32::get);
-    let platform = shop
-        .platforms
-        .get(actor.platform.as_str())
-        .ok_or_else(|| JobFailure::Discard(format!("platform `{}` is not configured in this worker", actor.platform)))?;
+    let platform = shop.platforms.get(actor.platform.as_str()).ok_or_else(|| {
+        JobFailure::Discard(format!(
+            "platform `{}` is not configured in this worker",
+            actor.platform
+        ))
+    })?;
     let narrative = narrative_of(actor, None)?;
     if narrative.calls_model() {
         return Err(JobFailure::Discard(format!(
@@ -40,16 +45,18 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
     }
     let channel = actor.channel.as_deref().unwrap_or_default();
     let job_id = job.lease.job.0;
-    let mut deliveries =
-        in_hand(&shop.pool, job_id, platform.name(), channel, limit).await.map_err(|error| JobFailure::retry(&error))?;
+    let mut deliveries = in_hand(&shop.pool, job_id, platform.name(), channel, limit)
+        .await
+        .map_err(|error| JobFailure::retry(&error))?;
     if u32::try_from(deliveries.len()).is_ok_and(|count| count < limit) {
         for _ in deliveries.len()..limit as usize {
             if !plan_next(shop, job, &**platform, channel, &narrative).await? {
                 break;
             }
         }
-        deliveries =
-            in_hand(&shop.pool, job_id, platform.name(), channel, limit).await.map_err(|error| JobFailure::retry(&error))?;
+        deliveries = in_hand(&shop.pool, job_id, platform.name(), channel, limit)
+            .await
+            .map_err(|error| JobFailure::retry(&error))?;
     }
     if deliveries.is_empty() {
         return Ok(Outcome::skipped("no approved post waits for this channel"));
@@ -82,10 +89,19 @@ async fn plan_next(
     let retry = |error: &(dyn std::error::Error + 'static)| JobFailure::retry(error);
     let mut transaction = shop.pool.begin().await.map_err(|error| retry(&error))?;
     hold(&mut transaction, job.lease).await.map_err(|error| retry(&error))?;
-    let post = next_undelivered(&mut transaction, platform.name(), channel).await.map_err(|error| retry(&error))?;
+    let post = next_undelivered(&mut transaction, platform.name(), channel)
+        .await
+        .map_err(|error| retry(&error))?;
     let Some(post) = post else { return Ok(false) };
-    let tables = PostTables { pool: None, in_hand: Some(("approved_posts", &post.row)) };
-    let ports = Ports { model: &*shop.model, tables: &tables, checkpoints: &NoCheckpoints };
+    let tables = PostTables {
+        pool: None,
+        in_hand: Some(("approved_posts", &post.row)),
+    };
+    let ports = Ports {
+        model: &*shop.model,
+        tables: &tables,
+        checkpoints: &NoCheckpoints,
+    };
     let options = RunOptions {
         args: serde_json::Map::new(),
         step_prefix: String::new(),
@@ -96,10 +112,21 @@ async fn plan_next(
     let run = botticelli_narrative::run(narrative, &ports, &options, &mut |_, _| ())
         .await
         .map_err(|error| JobFailure::discard(&error))?;
-    let text = run.outputs.last().map(|output| output.text.trim().to_owned()).unwrap_or_default();
+    let text = run
+        .outputs
+        .last()
+        .map(|output| output.text.trim().to_owned())
+        .unwrap_or_default();
     let payload = json!({ "text": text });
-    let delivery = NewDelivery { approved_post_id: post.id, platform: platform.name(), channel, payload: &payload };
-    plan(&mut transaction, job.lease.job.0, &delivery).await.map_err(|error| retry(&error))?;
+    let delivery = NewDelivery {
+        approved_post_id: post.id,
+        platform: platform.name(),
+        channel,
+        payload: &payload,
+    };
+    plan(&mut transaction, job.lease.job.0, &delivery)
+        .await
+        .map_err(|error| retry(&error))?;
     transaction.commit().await.map_err(|error| retry(&error))?;
     Ok(true)
 }
@@ -110,12 +137,22 @@ enum Published {
 }
 
 /// Publishes one delivery, or finds out that it cannot be.
-async fn publish(shop: &Shop, job: &ClaimedJob, platform: &dyn Platform, delivery: &Delivery) -> Result<Published, JobFailure> {
+async fn publish(
+    shop: &Shop,
+    job: &ClaimedJob,
+    platform: &dyn Platform,
+    delivery: &Delivery,
+) -> Result<Published, JobFailure> {
     let retry = |error: &(dyn std::error::Error + 'static)| JobFailure::retry(error);
     let nonce = nonce_for(delivery.id, u32::try_from(delivery.epoch).unwrap_or(0));
     let outgoing = Outgoing {
         channel: (!delivery.channel.is_empty()).then(|| delivery.channel.clone()),
-        text: delivery.payload.get("text").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        text: delivery
+            .payload
+            .get("text")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
         nonce: nonce.clone(),
     };
     let window = platform.capabilities().idempotency_window.unwrap_or(Duration::ZERO);
@@ -125,11 +162,15 @@ async fn publish(shop: &Shop, job: &ClaimedJob, platform: &dyn Platform, deliver
     loop {
         let mut transaction = shop.pool.begin().await.map_err(|error| retry(&error))?;
         hold(&mut transaction, job.lease).await.map_err(|error| retry(&error))?;
-        let since_first = begin_send(&mut transaction, delivery.id, &nonce).await.map_err(|error| retry(&error))?;
+        let since_first = begin_send(&mut transaction, delivery.id, &nonce)
+            .await
+            .map_err(|error| retry(&error))?;
         if !clean && since_first >= window {
             drop(transaction);
             let reason = "a try was cut off and the platform may have published it; look at the channel, then decide";
-            mark_unconfirmed(&shop.pool, delivery.id, reason).await.map_err(|error| retry(&error))?;
+            mark_unconfirmed(&shop.pool, delivery.id, reason)
+                .await
+                .map_err(|error| retry(&error))?;
             shop.metrics.post(PostOutcome::Ambiguous);
             return Ok(Published::Not(format!("delivery {}: {reason}", delivery.id)));
         }
@@ -138,32 +179,52 @@ async fn publish(shop: &Shop, job: &ClaimedJob, platform: &dyn Platform, deliver
         match platform.send(&outgoing).await {
             Ok(sent) => {
                 record(shop, delivery.id, &sent.message_id).await?;
-                shop.metrics.post(if sent.deduplicated { PostOutcome::Deduplicated } else { PostOutcome::Posted });
-                tracing::info!(delivery.id = delivery.id, platform = platform.name(), "Published delivery {}", delivery.id);
+                shop.metrics.post(if sent.deduplicated {
+                    PostOutcome::Deduplicated
+                } else {
+                    PostOutcome::Posted
+                });
+                tracing::info!(
+                    delivery.id = delivery.id,
+                    platform = platform.name(),
+                    "Published delivery {}",
+                    delivery.id
+                );
                 return Ok(Published::Message(sent.message_id));
             }
             Err(SendError::NotSent { retry_after, detail }) => {
                 if clean {
-                    unsend(&shop.pool, delivery.id, &detail).await.map_err(|error| retry(&error))?;
+                    unsend(&shop.pool, delivery.id, &detail)
+                        .await
+                        .map_err(|error| retry(&error))?;
                 }
-                return Err(JobFailure::Retry { error: format!("delivery {}: {detail}", delivery.id), after: retry_after });
+                return Err(JobFailure::Retry {
+                    error: format!("delivery {}: {detail}", delivery.id),
+                    after: retry_after,
+                });
             }
             Err(error @ SendError::Rejected { .. }) if error.is_about_the_content() => {
                 let reason = chain(&error);
-                fail(&shop.pool, delivery.id, &reason).await.map_err(|error| retry(&error))?;
+                fail(&shop.pool, delivery.id, &reason)
+                    .await
+                    .map_err(|error| retry(&error))?;
                 shop.metrics.post(PostOutcome::Blocked);
                 return Ok(Published::Not(format!("delivery {}: {reason}", delivery.id)));
             }
             Err(error @ SendError::Rejected { .. }) => {
                 // The credential or the channel is at fault, not the post: it waits for the next job.
                 if clean {
-                    unsend(&shop.pool, delivery.id, &error.to_string()).await.map_err(|error| retry(&error))?;
+                    unsend(&shop.pool, delivery.id, &error.to_string())
+                        .await
+                        .map_err(|error| retry(&error))?;
                 }
                 return Err(JobFailure::discard(&error));
             }
             Err(error @ SendError::Ambiguous { .. }) => {
                 clean = false;
-                let Some(wait) = waits.next() else { return Err(retry(&error)) };
+                let Some(wait) = waits.next() else {
+                    return Err(retry(&error));
+                };
                 tracing::warn!(delivery.id = delivery.id, error = %error, "Sending delivery {} again with its nonce", delivery.id);
                 tokio::time::sleep(*wait).await;
             }

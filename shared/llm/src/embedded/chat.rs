@@ -1,5 +1,7 @@
 //! The conversation as the model was trained to see it, in ChatML.
 
+use serde_json::Value;
+
 use super::vocabulary::Vocabulary;
 use crate::{Request, Role};
 
@@ -21,7 +23,11 @@ pub(super) fn prompt(request: &Request, vocabulary: &Vocabulary) -> Result<Vec<u
         }
         Ok::<(), tokenizers::Error>(())
     };
-    turn("system", Some(request.system.as_deref().unwrap_or(DEFAULT_SYSTEM)))?;
+    let system = request.system.as_deref().unwrap_or(DEFAULT_SYSTEM);
+    match &request.schema {
+        Some(schema) => turn("system", Some(&format!("{system}\n{}", announcement(schema))))?,
+        None => turn("system", Some(system))?,
+    }
     for message in &request.messages {
         let role = match message.role {
             Role::User => "user",
@@ -31,4 +37,36 @@ pub(super) fn prompt(request: &Request, vocabulary: &Vocabulary) -> Result<Vec<u
     }
     turn("assistant", None)?;
     Ok(tokens)
+}
+
+/// The grammar makes the model write JSON. That it expects to write it, and under which names, makes it write sense.
+fn announcement(schema: &Value) -> String {
+    let names: Vec<String> = schema
+        .get("properties")
+        .and_then(Value::as_object)
+        .map(|properties| properties.keys().map(|name| format!("`{name}`")).collect())
+        .unwrap_or_default();
+    match names.as_slice() {
+        [] => "Reply with JSON.".to_owned(),
+        [only] => format!("Reply with one JSON object with the key {only}."),
+        [first @ .., last] => format!(
+            "Reply with one JSON object with the keys {} and {last}.",
+            first.join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_keys_are_announced_in_the_order_of_the_schema() {
+        let keys = |properties: Value| announcement(&json!({"properties": properties}));
+        assert!(keys(json!({"title": {}, "body": {}, "tags": {}})).ends_with("the keys `title`, `body` and `tags`."));
+        assert!(keys(json!({"text": {}})).ends_with("the key `text`."));
+        assert_eq!(announcement(&json!({"type": "array"})), "Reply with JSON.");
+    }
 }

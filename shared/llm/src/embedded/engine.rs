@@ -69,7 +69,11 @@ impl Engine {
 impl Answers for Engine {
     fn answer(&mut self, request: &Request, abandoned: &dyn Fn() -> bool) -> Result<Answered, LlmError> {
         let (prompt, limit) = self.prompt(request)?;
-        let mut grammar = request.schema.as_ref().map(|schema| self.grammars.of(schema)).transpose()?;
+        let mut grammar = request
+            .schema
+            .as_ref()
+            .map(|schema| self.grammars.of(schema))
+            .transpose()?;
         let mut sampler = Sampler::new(request.temperature, request.seed);
         // A copy shares the weights and has an empty memory of its own, which goes with it. The original never hears of
         // a conversation, so there is nothing to forget before the next one.
@@ -116,7 +120,11 @@ impl Answers for Engine {
             input_tokens: prompt.len() as u64,
             output_tokens: said.len() as u64,
         };
-        Ok(Answered::Said(self.vocabulary.decode(&said).trim().to_owned(), finish, usage))
+        Ok(Answered::Said(
+            self.vocabulary.decode(&said).trim().to_owned(),
+            finish,
+            usage,
+        ))
     }
 }
 

@@ -33,7 +33,9 @@ impl Grammars {
     pub(super) fn of(&self, schema: &Value) -> Result<Matcher, LlmError> {
         let mut schema = schema.clone();
         if !schema.is_object() {
-            return Err(refused("the JSON schema of the reply is not an object; write one with a `type`".to_owned()));
+            return Err(refused(
+                "the JSON schema of the reply is not an object; write one with a `type`".to_owned(),
+            ));
         }
         // Blanks between the parts are tokens to pay for, and an endless run of them is a document in progress.
         let compact = JsonCompileOptions {

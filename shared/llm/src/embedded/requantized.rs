@@ -54,7 +54,9 @@ pub(super) fn copy_of(source: &Path, cache_dir: &Path) -> Result<PathBuf, Requan
     temporary.as_file().sync_all().map_err(failed)?;
     temporary.persist(&copy).map_err(|error| failed(error.error))?;
     // The rename itself is on disk only when the directory is.
-    File::open(cache_dir).and_then(|directory| directory.sync_all()).map_err(failed)?;
+    File::open(cache_dir)
+        .and_then(|directory| directory.sync_all())
+        .map_err(failed)?;
     Ok(copy)
 }
 

@@ -18,7 +18,7 @@ const TOP_K: usize = 40;
 const TOP_P: f64 = 0.9;
 
 /// For requests that name none: enough for different posts about one topic, too little for invented words.
-const DEFAULT_TEMPERATURE: f32 = 0.6;
+const DEFAULT_TEMPERATURE: f32 = 0.5;
 
 pub(super) struct Sampler {
     dice: LogitsProcessor,

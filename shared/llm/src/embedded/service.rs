@@ -120,7 +120,7 @@ mod tests {
     impl Stage {
         fn new(failing_loads: usize) -> Self {
             let (jobs, queue) = mpsc::channel(1);
-            let (begin, begun) = mpsc::unbounded_channel();
+            let (begin, started) = mpsc::unbounded_channel();
             thread::spawn(move || {
                 let failing = Cell::new(failing_loads);
                 serve(queue, || {
@@ -134,7 +134,7 @@ mod tests {
                     })
                 });
             });
-            Self { jobs, begun }
+            Self { jobs, begun: started }
         }
 
         async fn put(&self, system: &str) -> Asked {
@@ -149,7 +149,10 @@ mod tests {
                 seed: None,
                 timeout: Duration::from_mins(1),
             };
-            assert!(self.jobs.send(Job { request, answer }).await.is_ok(), "the thread is gone");
+            assert!(
+                self.jobs.send(Job { request, answer }).await.is_ok(),
+                "the thread is gone"
+            );
             asked
         }
 

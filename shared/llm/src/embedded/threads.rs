@@ -21,11 +21,11 @@ pub(super) fn confine(threads: NonZero<usize>) {
         tracing::warn!(%error, wanted, "the language model computes with the threads of the process");
     }
     let found = barrier_pool().n_workers() + 1;
-    if found > wanted {
+    if found != wanted {
         tracing::warn!(
             wanted,
             found,
-            "the language model computes with more threads than configured; start the process with {}={wanted}",
+            "the language model computes with another number of threads than configured; start the process with {}={wanted}",
             Embedded::THREADS_VARIABLE,
         );
     }

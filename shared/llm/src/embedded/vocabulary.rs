@@ -96,14 +96,19 @@ fn word(token: &str, special: bool, bytes: &HashMap<char, u8>) -> Vec<u8> {
     if special {
         return [&[TokTrie::SPECIAL_TOKEN_MARKER], token.as_bytes()].concat();
     }
-    token.chars().filter_map(|character| bytes.get(&character).copied()).collect()
+    token
+        .chars()
+        .filter_map(|character| bytes.get(&character).copied())
+        .collect()
 }
 
 /// GPT-2's byte map the other way round. It writes printable bytes as themselves, and the others, in their order, as the
 /// characters from U+0100 on.
 fn byte_alphabet() -> HashMap<char, u8> {
     let printable = |byte: u8| matches!(byte, b'!'..=b'~' | 0xA1..=0xAC | 0xAE..=0xFF);
-    let as_themselves = (0..=u8::MAX).filter(|byte| printable(*byte)).map(|byte| (char::from(byte), byte));
+    let as_themselves = (0..=u8::MAX)
+        .filter(|byte| printable(*byte))
+        .map(|byte| (char::from(byte), byte));
     let moved = ('\u{100}'..).zip((0..=u8::MAX).filter(|byte| !printable(*byte)));
     as_themselves.chain(moved).collect()
 }
@@ -116,7 +121,10 @@ fn list<'a>(content: &'a Content, key: &str) -> candle_core::Result<&'a Vec<Valu
 }
 
 fn strings<'a>(content: &'a Content, key: &str) -> candle_core::Result<Vec<&'a str>> {
-    list(content, key)?.iter().map(|value| value.to_string().map(String::as_str)).collect()
+    list(content, key)?
+        .iter()
+        .map(|value| value.to_string().map(String::as_str))
+        .collect()
 }
 
 fn token_id(index: usize) -> candle_core::Result<u32> {

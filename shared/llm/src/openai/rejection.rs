@@ -64,7 +64,10 @@ fn way_out(status: StatusCode, foreign: &Foreign<'_>, complaint: &Complaint) -> 
 
 /// The rule of the provider's own clients.
 fn worth_repeating(status: StatusCode, headers: &HeaderMap) -> bool {
-    match headers.get("x-should-retry").map(|value| value.as_bytes()) {
+    match headers
+        .get("x-should-retry")
+        .map(reqwest::header::HeaderValue::as_bytes)
+    {
         Some(b"true") => true,
         Some(b"false") => false,
         _ => matches!(status.as_u16(), 408 | 409 | 429) || status.is_server_error(),
@@ -108,7 +111,10 @@ impl Complaint {
     }
 
     fn is_one_of(&self, reasons: &[&str]) -> bool {
-        [&self.code, &self.kind].into_iter().flatten().any(|reason| reasons.contains(&reason.as_str()))
+        [&self.code, &self.kind]
+            .into_iter()
+            .flatten()
+            .any(|reason| reasons.contains(&reason.as_str()))
     }
 }
 
@@ -120,22 +126,34 @@ mod tests {
 
     fn waits(headers: &[(&'static str, &'static str)]) -> Option<Duration> {
         let headers = headers.iter().map(|&(name, value)| {
-            (reqwest::header::HeaderName::from_static(name), HeaderValue::from_static(value))
+            (
+                reqwest::header::HeaderName::from_static(name),
+                HeaderValue::from_static(value),
+            )
         });
         retry_after(&headers.collect())
     }
 
     #[test]
     fn milliseconds_win_over_seconds() {
-        assert_eq!(waits(&[("retry-after", "9"), ("retry-after-ms", "250")]), Some(Duration::from_millis(250)));
+        assert_eq!(
+            waits(&[("retry-after", "9"), ("retry-after-ms", "250")]),
+            Some(Duration::from_millis(250))
+        );
         assert_eq!(waits(&[("retry-after", "1.5")]), Some(Duration::from_millis(1500)));
     }
 
     #[test]
     fn a_date_is_measured_against_the_service_s_own_clock() {
         let date = ("date", "Wed, 21 Oct 2015 07:28:00 GMT");
-        assert_eq!(waits(&[date, ("retry-after", "Wed, 21 Oct 2015 07:28:30 GMT")]), Some(Duration::from_secs(30)));
-        assert_eq!(waits(&[date, ("retry-after", "Wed, 21 Oct 2015 07:00:00 GMT")]), Some(Duration::ZERO));
+        assert_eq!(
+            waits(&[date, ("retry-after", "Wed, 21 Oct 2015 07:28:30 GMT")]),
+            Some(Duration::from_secs(30))
+        );
+        assert_eq!(
+            waits(&[date, ("retry-after", "Wed, 21 Oct 2015 07:00:00 GMT")]),
+            Some(Duration::ZERO)
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use botticelli_llm::{Message, Request, Role};
 use serde_json::{Value, json};
 
 /// A question in free text with a minute to answer it.
-pub fn question(content: &str) -> Request {
+pub(crate) fn question(content: &str) -> Request {
     Request {
         model: None,
         system: None,
@@ -21,7 +21,7 @@ pub fn question(content: &str) -> Request {
 }
 
 /// The same, answered as a post.
-pub fn question_for_a_post(content: &str) -> Request {
+pub(crate) fn question_for_a_post(content: &str) -> Request {
     Request {
         schema: Some(post_schema()),
         ..question(content)
@@ -29,7 +29,7 @@ pub fn question_for_a_post(content: &str) -> Request {
 }
 
 /// A post whose texts hold no brackets or addresses and whose tags come from a list.
-pub fn post_schema() -> Value {
+pub(crate) fn post_schema() -> Value {
     json!({
         "type": "object",
         "properties": {

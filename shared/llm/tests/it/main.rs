@@ -4,6 +4,9 @@
 mod asking;
 #[cfg(feature = "embedded")]
 mod embedded;
+#[cfg(feature = "embedded")]
+mod embedded_files;
 mod openai;
+mod openai_failures;
 mod scripted;
 mod stub;

@@ -5,7 +5,12 @@ use crate::Bench;
 
 async fn refusal(bench: &Bench, queue: &str, args: Value) -> String {
     let mut connection = bench.database.pool.acquire().await.unwrap();
-    let job = NewJob { queue, args, source: Source::Sql, traceparent: None };
+    let job = NewJob {
+        queue,
+        args,
+        source: Source::Sql,
+        traceparent: None,
+    };
     match enqueue(&mut connection, &job).await {
         Err(QueueError::Invalid(reason)) => reason,
         other => panic!("expected a refusal, got {other:?}"),
@@ -15,7 +20,12 @@ async fn refusal(bench: &Bench, queue: &str, args: Value) -> String {
 #[tokio::test]
 async fn a_job_exists_exactly_if_the_enqueuing_transaction_commits() {
     let bench = Bench::new().await;
-    let job = NewJob { queue: "posting", args: json!({}), source: Source::Sql, traceparent: None };
+    let job = NewJob {
+        queue: "posting",
+        args: json!({}),
+        source: Source::Sql,
+        traceparent: None,
+    };
     let mut transaction = bench.database.pool.begin().await.unwrap();
     enqueue(&mut transaction, &job).await.unwrap();
     assert!(bench.claim().await.is_empty());
@@ -31,7 +41,10 @@ async fn a_job_exists_exactly_if_the_enqueuing_transaction_commits() {
 #[tokio::test]
 async fn an_unknown_queue_is_refused_with_the_known_ones() {
     let bench = Bench::new().await;
-    assert_eq!(refusal(&bench, "postin", json!({})).await, r#"unknown queue "postin"; Known queues: posting."#);
+    assert_eq!(
+        refusal(&bench, "postin", json!({})).await,
+        r#"unknown queue "postin"; Known queues: posting."#
+    );
 }
 
 #[tokio::test]
@@ -49,7 +62,10 @@ async fn bad_arguments_are_refused_by_name() {
         refusal(&bench, "posting", json!({"limit": "many"})).await,
         r#"argument "limit" of queue "posting" must be a whole number from 1 to 100, not "many""#
     );
-    assert_eq!(refusal(&bench, "posting", json!([1])).await, r#"args of queue "posting" must be a JSON object, not array; Write for example '{}'."#);
+    assert_eq!(
+        refusal(&bench, "posting", json!([1])).await,
+        r#"args of queue "posting" must be a JSON object, not array; Write for example '{}'."#
+    );
 }
 
 #[tokio::test]
@@ -63,7 +79,9 @@ async fn arguments_over_256_kib_are_refused_with_their_size() {
 async fn plain_sql_enqueues_with_defaults_and_with_arguments() {
     let bench = Bench::new().await;
     bench.execute("select botticelli.enqueue('posting')").await;
-    bench.execute(r#"select botticelli.enqueue('posting', '{"limit": 2}', priority => 5)"#).await;
+    bench
+        .execute(r#"select botticelli.enqueue('posting', '{"limit": 2}', priority => 5)"#)
+        .await;
     let args: Vec<Value> = bench.claim().await.into_iter().map(|job| job.args).collect();
     assert_eq!(args, [json!({"limit": 2}), json!({})]);
 }
@@ -71,7 +89,12 @@ async fn plain_sql_enqueues_with_defaults_and_with_arguments() {
 #[tokio::test]
 async fn a_job_is_not_enqueued_behind_one_that_waits_already() {
     let bench = Bench::new().await;
-    let job = NewJob { queue: "posting", args: json!({}), source: Source::After, traceparent: None };
+    let job = NewJob {
+        queue: "posting",
+        args: json!({}),
+        source: Source::After,
+        traceparent: None,
+    };
     let mut connection = bench.database.pool.acquire().await.unwrap();
     assert!(enqueue_unless_waiting(&mut connection, &job).await.unwrap().is_some());
     assert!(enqueue_unless_waiting(&mut connection, &job).await.unwrap().is_none());

@@ -1,6 +1,10 @@
 //! The queue's promises, each against a real PostgreSQL.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test has nobody to hand an error to")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test has nobody to hand an error to"
+)]
 
 mod backend;
 mod claiming;
@@ -29,13 +33,29 @@ impl Bench {
         register_queue(&mut connection, "posting", "posting", 3).await.unwrap();
         drop(connection);
         let worker = WorkerId::random();
-        register_worker(&database.pool, worker, "test", Duration::from_secs(60)).await.unwrap();
-        Self { database, queue: Arc::from("posting"), worker }
+        register_worker(&database.pool, worker, "test", Duration::from_mins(1))
+            .await
+            .unwrap();
+        Self {
+            database,
+            queue: Arc::from("posting"),
+            worker,
+        }
     }
 
     async fn enqueue(&self) -> JobId {
         let mut connection = self.database.pool.acquire().await.unwrap();
-        enqueue(&mut connection, &NewJob { queue: "posting", args: json!({}), source: Source::Cli, traceparent: None }).await.unwrap()
+        enqueue(
+            &mut connection,
+            &NewJob {
+                queue: "posting",
+                args: json!({}),
+                source: Source::Cli,
+                traceparent: None,
+            },
+        )
+        .await
+        .unwrap()
     }
 
     async fn claim(&self) -> Vec<ClaimedJob> {

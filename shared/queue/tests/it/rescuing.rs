@@ -18,13 +18,24 @@ async fn a_job_of_a_dead_worker_goes_back_and_the_dead_worker_cannot_finish_it()
     bench.execute(END_ALL_LEASES).await;
     let rescued = rescue(&mut connection, 10).await.unwrap();
     assert_eq!(rescued.len(), 1);
-    assert_eq!((rescued[0].id, rescued[0].attempt, rescued[0].discarded), (job.lease.job, 1, false));
-    assert!(matches!(complete(&mut connection, job.lease).await, Err(QueueError::LeaseLost(_))));
+    assert_eq!(
+        (rescued[0].id, rescued[0].attempt, rescued[0].discarded),
+        (job.lease.job, 1, false)
+    );
+    assert!(matches!(
+        complete(&mut connection, job.lease).await,
+        Err(QueueError::LeaseLost(_))
+    ));
 
     let heir = WorkerId::random();
-    register_worker(&bench.database.pool, heir, "heir", Duration::from_secs(60)).await.unwrap();
+    register_worker(&bench.database.pool, heir, "heir", Duration::from_mins(1))
+        .await
+        .unwrap();
     let again = bench.claim_as(heir).await.pop().unwrap();
-    assert_eq!((again.lease.job, again.lease.attempt, again.tries), (job.lease.job, 2, 2));
+    assert_eq!(
+        (again.lease.job, again.lease.attempt, again.tries),
+        (job.lease.job, 2, 2)
+    );
 }
 
 #[tokio::test]
@@ -39,9 +50,17 @@ async fn a_released_worker_loses_its_jobs_at_once() {
 #[tokio::test]
 async fn an_ended_lease_cannot_be_renewed() {
     let bench = Bench::new().await;
-    assert!(renew_lease(&bench.database.pool, bench.worker, Duration::from_secs(60)).await.unwrap());
+    assert!(
+        renew_lease(&bench.database.pool, bench.worker, Duration::from_mins(1))
+            .await
+            .unwrap()
+    );
     bench.execute(END_ALL_LEASES).await;
-    assert!(!renew_lease(&bench.database.pool, bench.worker, Duration::from_secs(60)).await.unwrap());
+    assert!(
+        !renew_lease(&bench.database.pool, bench.worker, Duration::from_mins(1))
+            .await
+            .unwrap()
+    );
 }
 
 #[tokio::test]
@@ -51,7 +70,9 @@ async fn a_job_that_loses_its_worker_on_every_try_is_discarded() {
     let mut connection = bench.database.pool.acquire().await.unwrap();
     for tries in 1..=3 {
         let worker = WorkerId::random();
-        register_worker(&bench.database.pool, worker, "doomed", Duration::from_secs(60)).await.unwrap();
+        register_worker(&bench.database.pool, worker, "doomed", Duration::from_mins(1))
+            .await
+            .unwrap();
         assert_eq!(bench.claim_as(worker).await.len(), 1);
         release_worker(&bench.database.pool, worker).await.unwrap();
         assert_eq!(rescue(&mut connection, 10).await.unwrap()[0].discarded, tries == 3);
@@ -77,7 +98,9 @@ async fn a_rescue_does_not_take_a_job_that_is_being_settled() {
 #[tokio::test]
 async fn many_rescuers_give_a_job_back_once() {
     let bench = Bench::new().await;
-    bench.execute("select botticelli.enqueue('posting') from generate_series(1, 50)").await;
+    bench
+        .execute("select botticelli.enqueue('posting') from generate_series(1, 50)")
+        .await;
     assert_eq!(bench.claim().await.len(), 50);
     bench.execute(END_ALL_LEASES).await;
     let rescuers = (0..5).map(|_| async {
@@ -93,8 +116,14 @@ async fn a_dead_worker_is_forgotten_only_when_it_holds_nothing() {
     let bench = Bench::new().await;
     bench.claim_one().await;
     bench.execute(END_ALL_LEASES).await;
-    assert_eq!(forget_dead_workers(&bench.database.pool, Duration::ZERO).await.unwrap(), 0);
+    assert_eq!(
+        forget_dead_workers(&bench.database.pool, Duration::ZERO).await.unwrap(),
+        0
+    );
     let mut connection = bench.database.pool.acquire().await.unwrap();
     rescue(&mut connection, 10).await.unwrap();
-    assert_eq!(forget_dead_workers(&bench.database.pool, Duration::ZERO).await.unwrap(), 1);
+    assert_eq!(
+        forget_dead_workers(&bench.database.pool, Duration::ZERO).await.unwrap(),
+        1
+    );
 }

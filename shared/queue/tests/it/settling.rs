@@ -12,7 +12,10 @@ async fn a_completed_job_moves_to_the_history() {
     let mut connection = bench.database.pool.acquire().await.unwrap();
     complete(&mut connection, job.lease).await.unwrap();
     assert_eq!(bench.state(job.lease.job).await, "completed");
-    let left: i64 = sqlx::query_scalar("select count(*) from botticelli.jobs").fetch_one(&mut *connection).await.unwrap();
+    let left: i64 = sqlx::query_scalar("select count(*) from botticelli.jobs")
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
     assert_eq!(left, 0);
 }
 
@@ -34,7 +37,10 @@ async fn every_settlement_of_a_stale_attempt_is_refused() {
         retry(&mut connection, &stale, Duration::ZERO, "late").await.map(|_| ()),
     ];
     for refusal in refusals {
-        assert!(matches!(&refusal, Err(QueueError::LeaseLost(lease)) if *lease == stale.lease), "{refusal:?}");
+        assert!(
+            matches!(&refusal, Err(QueueError::LeaseLost(lease)) if *lease == stale.lease),
+            "{refusal:?}"
+        );
     }
     complete(&mut connection, current.lease).await.unwrap();
 }
@@ -44,13 +50,20 @@ async fn a_failed_try_waits_for_its_delay_and_keeps_its_error() {
     let bench = Bench::new().await;
     let job = bench.claim_one().await;
     let mut connection = bench.database.pool.acquire().await.unwrap();
-    let retried = retry(&mut connection, &job, Duration::from_secs(30), "the model is away").await.unwrap();
+    let retried = retry(&mut connection, &job, Duration::from_secs(30), "the model is away")
+        .await
+        .unwrap();
     assert_eq!(retried, Retried::Later(Duration::from_secs(30)));
     assert_eq!(bench.state(job.lease.job).await, "retryable");
     assert!(bench.claim().await.is_empty());
-    let errors: Value =
-        sqlx::query_scalar("select errors from botticelli.jobs").fetch_one(&bench.database.pool).await.unwrap();
-    assert_eq!((&errors[0]["attempt"], &errors[0]["error"]), (&Value::from(1), &Value::from("the model is away")));
+    let errors: Value = sqlx::query_scalar("select errors from botticelli.jobs")
+        .fetch_one(&bench.database.pool)
+        .await
+        .unwrap();
+    assert_eq!(
+        (&errors[0]["attempt"], &errors[0]["error"]),
+        (&Value::from(1), &Value::from("the model is away"))
+    );
 }
 
 #[tokio::test]
@@ -77,7 +90,9 @@ async fn a_snoozed_job_uses_no_try() {
     let bench = Bench::new().await;
     let job = bench.claim_one().await;
     let mut connection = bench.database.pool.acquire().await.unwrap();
-    snooze(&mut connection, job.lease, Duration::from_secs(60)).await.unwrap();
+    snooze(&mut connection, job.lease, Duration::from_mins(1))
+        .await
+        .unwrap();
     assert_eq!(bench.state(job.lease.job).await, "scheduled");
     bench.execute("update botticelli.jobs set run_at = now()").await;
     assert_eq!(bench.claim().await.pop().unwrap().tries, 1);
