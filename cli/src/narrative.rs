@@ -77,6 +77,8 @@ async fn play(run: Run, environment: HashMap<String, String>) -> Result<Ending> 
     let arguments = run.place.arguments();
     let data_dir = arguments.data_dir(&environment)?;
     let settings = arguments.settings(environment.clone())?;
+    #[cfg(feature = "embedded-llm")]
+    botticelli_workers::confine_model(&settings, &environment)?;
     let model = language_model(&settings, &data_dir)?;
     // A narrative that reads no table runs without any database.
     let pool = target::pool(&arguments, environment).await.ok();

@@ -42,7 +42,10 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments, environment: HashMap<String, String>) -> Result<Ending> {
     let data_dir = arguments.process.data_dir(&environment)?;
-    let process = Process::start(arguments.process.settings(environment)?, "up", stderr().is_terminal())?;
+    let settings = arguments.process.settings(environment.clone())?;
+    #[cfg(feature = "embedded-llm")]
+    botticelli_workers::confine_model(&settings, &environment)?;
+    let process = Process::start(settings, "up", stderr().is_terminal())?;
     let outcome = with_database(&process, &arguments, &data_dir).await;
     process.flush().await;
     outcome

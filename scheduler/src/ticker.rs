@@ -5,7 +5,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 use botticelli_actors::{ActorsError, set_next_run};
 use botticelli_control::Heartbeat;
 use botticelli_schedule::Clock;
-use botticelli_telemetry::context::current_traceparent;
+use botticelli_telemetry::{context::current_traceparent, names};
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -77,7 +77,8 @@ impl Ticker {
     pub async fn round(&self, now: DateTime<Utc>) -> Result<(), TickError> {
         let recorded = recorded(&self.pool, &self.actors).await?;
         for tick in due_ticks(&self.actors, &recorded, now) {
-            let span = tracing::info_span!(parent: None, "tick", actor.name = %tick.actor, tick.at = %tick.at);
+            let span =
+                tracing::info_span!(parent: None, names::span::TICK, actor.name = %tick.actor, tick.at = %tick.at);
             async {
                 let traceparent = current_traceparent();
                 match win(&self.pool, &tick, traceparent.as_deref()).await? {

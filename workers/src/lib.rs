@@ -15,4 +15,6 @@ pub use actors::{ActorStatus, Fleet, FleetError, FleetOptions, NarrativeActorMes
 pub use identity::Identity;
 pub use ports::{NoCheckpoints, PostTables};
 pub use shop::{ActorSpec, Shop, TraceJobs};
+#[cfg(feature = "embedded-llm")]
+pub use wiring::confine_model;
 pub use wiring::{WorkerParts, actor_specs, fleet_options, language_model, platforms, shop};

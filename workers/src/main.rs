@@ -35,7 +35,10 @@ async fn main() -> ExitCode {
 async fn run(cli: Cli) -> Result<Ending> {
     let environment: HashMap<String, String> = std::env::vars().collect();
     let data_dir = cli.process.data_dir(&environment)?;
-    let process = Process::start(cli.process.settings(environment)?, "worker", stderr().is_terminal())?;
+    let settings = cli.process.settings(environment.clone())?;
+    #[cfg(feature = "embedded-llm")]
+    botticelli_workers::confine_model(&settings, &environment)?;
+    let process = Process::start(settings, "worker", stderr().is_terminal())?;
     let outcome = work(&process, &cli.queues, &data_dir).await;
     process.flush().await;
     outcome

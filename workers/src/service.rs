@@ -12,7 +12,10 @@ use apalis::layers::{WorkerBuilderExt, catch_panic::CatchPanicLayer};
 use apalis_core::{task::Task, worker::builder::WorkerBuilder};
 use botticelli_actors::start_execution;
 use botticelli_queue::{ClaimedJob, Finished, JobBackend};
-use botticelli_telemetry::context::{ParentMode, current_traceparent, set_parent};
+use botticelli_telemetry::{
+    context::{ParentMode, current_traceparent, set_parent},
+    names,
+};
 use chrono::TimeDelta;
 use tokio::sync::mpsc;
 use tower::Service;
@@ -81,7 +84,7 @@ async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome
 fn span_of(shop: &Shop, job: &ClaimedJob) -> tracing::Span {
     let span = tracing::info_span!(
         parent: None,
-        "job.run",
+        names::span::JOB_RUN,
         otel.kind = "consumer",
         queue.name = %job.queue,
         job.id = %job.lease.job,

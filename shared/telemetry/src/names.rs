@@ -1,10 +1,7 @@
 //! Every metric, span and field name that Botticelli puts on the wire.
 //!
 //! Metric names are a contract with dashboards and alert rules: they are written here exactly as they are exposed, and
-//! the exporter adds neither a unit nor a `_total`. Span and field names follow the OpenTelemetry semantic conventions
-//! for messaging (v1.44, in development) and for generative AI (`open-telemetry/semantic-conventions-genai`, in
-//! development), as they stood in November 2026. The constants of the conventions crate are not used because they are
-//! being deprecated one by one while the conventions move.
+//! the exporter adds neither a unit nor a `_total`.
 
 /// Names of metrics.
 pub mod metric {
@@ -60,62 +57,15 @@ pub mod label {
     pub const ROLE: &str = "role";
 }
 
-/// Names of spans.
+/// Names of spans. Their fields are `actor.name`, `queue.name`, `job.id`, `job.kind`, `job.attempt`, `delivery.id` and
+/// `platform`; `act.run` of the narrative room adds `narrative.name`, `act.name` and `act.index`.
 pub mod span {
     /// A schedule has come due (root span).
     pub const TICK: &str = "tick";
-    /// A job is put in the queue.
-    pub const SEND: &str = "send";
-    /// Jobs are taken from the queue.
-    pub const RECEIVE: &str = "receive";
     /// A job is worked on.
-    pub const PROCESS: &str = "process";
-    /// A job's result is recorded.
-    pub const SETTLE: &str = "settle";
-    /// A call to a language model.
-    pub const CHAT: &str = "chat";
+    pub const JOB_RUN: &str = "job.run";
     /// A post is handed to a platform.
     pub const PUBLISH: &str = "publish";
-}
-
-/// Names of span fields.
-pub mod field {
-    /// Replaces the span's name where it holds a value, such as `process generation`.
-    pub const OTEL_NAME: &str = "otel.name";
-    /// `client`, `consumer`, `internal`, `producer` or `server`.
-    pub const OTEL_KIND: &str = "otel.kind";
-    /// The configured name of an actor.
-    pub const ACTOR: &str = "botticelli.actor";
-    /// The name of a narrative.
-    pub const NARRATIVE: &str = "botticelli.narrative";
-    /// Which attempt at the job this is; the first is 1.
-    pub const ATTEMPT: &str = "botticelli.job.attempt";
-    /// Always [`MESSAGING_SYSTEM_VALUE`].
-    pub const MESSAGING_SYSTEM: &str = "messaging.system";
-    /// The conventions know no value for a queue in a database and permit one of our own.
-    pub const MESSAGING_SYSTEM_VALUE: &str = "postgresql";
-    /// The queue.
-    pub const MESSAGING_DESTINATION: &str = "messaging.destination.name";
-    /// `send`, `receive`, `process` or `settle`.
-    pub const MESSAGING_OPERATION: &str = "messaging.operation.name";
-    /// The conventions' class of operation.
-    pub const MESSAGING_OPERATION_TYPE: &str = "messaging.operation.type";
-    /// The job's id.
-    pub const MESSAGING_MESSAGE_ID: &str = "messaging.message.id";
-    /// The worker's id.
-    pub const MESSAGING_CLIENT_ID: &str = "messaging.client.id";
-    /// A low-cardinality class of failure.
-    pub const ERROR_TYPE: &str = "error.type";
-    /// `chat` or `generate_content`.
-    pub const GEN_AI_OPERATION: &str = "gen_ai.operation.name";
-    /// The company or program that serves the model.
-    pub const GEN_AI_PROVIDER: &str = "gen_ai.provider.name";
-    /// The model that was asked for.
-    pub const GEN_AI_REQUEST_MODEL: &str = "gen_ai.request.model";
-    /// Tokens read, cached ones included.
-    pub const GEN_AI_INPUT_TOKENS: &str = "gen_ai.usage.input_tokens";
-    /// Tokens written.
-    pub const GEN_AI_OUTPUT_TOKENS: &str = "gen_ai.usage.output_tokens";
 }
 
 /// Names of resource attributes: what a process says about itself to a collector.

@@ -14,8 +14,13 @@ use botticelli_posts::{
     record_published, unsend,
 };
 use botticelli_queue::{ClaimedJob, hold};
-use botticelli_telemetry::PostOutcome;
+use botticelli_telemetry::{
+    PostOutcome,
+    context::{ParentMode, set_parent},
+    names,
+};
 use serde_json::{Value, json};
+use tracing::Instrument;
 
 use super::narrative_of;
 use crate::{
@@ -176,7 +181,7 @@ async fn publish(
         }
         transaction.commit().await.map_err(|error| retry(&error))?;
 
-        match platform.send(&outgoing).await {
+        match platform.send(&outgoing).instrument(span_of(platform, delivery)).await {
             Ok(sent) => {
                 record(shop, delivery.id, &sent.message_id).await?;
                 shop.metrics.post(if sent.deduplicated {
@@ -230,6 +235,20 @@ async fn publish(
             }
         }
     }
+}
+
+/// The span of one try, linked to the trace in which the post was written.
+fn span_of(platform: &dyn Platform, delivery: &Delivery) -> tracing::Span {
+    let span = tracing::info_span!(
+        names::span::PUBLISH,
+        otel.kind = "client",
+        delivery.id = delivery.id,
+        platform = platform.name()
+    );
+    if let Some(traceparent) = &delivery.traceparent {
+        set_parent(&span, traceparent, ParentMode::Link);
+    }
+    span
 }
 
 /// Records the message. It exists by now, so a database that does not answer is asked again rather than given up on.
