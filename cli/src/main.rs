@@ -4,6 +4,7 @@ mod config;
 mod enqueue;
 mod migrate;
 mod narrative;
+mod pause;
 mod target;
 mod up;
 
@@ -30,6 +31,10 @@ enum Command {
     Migrate(Place),
     /// Put one job in an actor's queue
     Enqueue(enqueue::Arguments),
+    /// Let nothing of an actor start, in the whole fleet
+    Pause(pause::Arguments),
+    /// End an actor's pause, whether a person or its breaker began it
+    Resume(pause::Arguments),
     /// Look at the settings
     #[command(subcommand)]
     Config(config::Command),
@@ -76,6 +81,8 @@ async fn run(cli: Cli, environment: HashMap<String, String>) -> Result<Ending> {
         Command::Up(arguments) => up::run(arguments, environment).await,
         Command::Migrate(place) => migrate::run(&place, environment).await,
         Command::Enqueue(arguments) => enqueue::run(&arguments, environment).await,
+        Command::Pause(arguments) => pause::run_pause(&arguments, environment).await,
+        Command::Resume(arguments) => pause::run_resume(&arguments, environment).await,
         Command::Config(command) => config::run(command, environment),
         Command::Narrative(command) => narrative::run(command, environment).await,
     }

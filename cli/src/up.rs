@@ -78,7 +78,7 @@ async fn fleet(process: &Process, arguments: &Arguments, data_dir: &Path, url: O
     let settings = &process.settings;
     let actors = actor_specs(settings, &[])?;
     let model = language_model(settings, data_dir)?;
-    let platforms = platforms(settings, &actors, Box::new(stdout()))?;
+    let platforms = platforms(settings, &actors, Box::new(stdout()));
     let Pools { main: pool, lease } = process.connect(url.as_ref()).await?;
     migrate(&pool).await?;
     for retired in register_fleet(&pool, settings, true).await? {

@@ -14,7 +14,7 @@ mod wiring;
 pub use actors::{ActorStatus, Fleet, FleetError, FleetOptions, NarrativeActorMessage};
 pub use identity::Identity;
 pub use ports::{NoCheckpoints, PostTables};
-pub use shop::{ActorSpec, Shop, TraceJobs};
+pub use shop::{ActorSpec, Platforms, Shop, TraceJobs};
 #[cfg(feature = "embedded-llm")]
 pub use wiring::confine_model;
 pub use wiring::{WorkerParts, actor_specs, fleet_options, language_model, platforms, shop};

@@ -48,7 +48,7 @@ async fn work(process: &Process, queues: &[String], data_dir: &std::path::Path) 
     let settings = &process.settings;
     let actors = actor_specs(settings, queues)?;
     let model = language_model(settings, data_dir)?;
-    let platforms = platforms(settings, &actors, Box::new(stdout()))?;
+    let platforms = platforms(settings, &actors, Box::new(stdout()));
     let pools = process.connect(None).await?;
     check_schema(&pools.main).await?;
     register_fleet(&pools.main, settings, false).await?;

@@ -19,8 +19,8 @@ pub struct Shop {
     pub pool: PgPool,
     /// Who writes.
     pub model: Arc<dyn LanguageModel>,
-    /// Where posts go, by the platform's name.
-    pub platforms: BTreeMap<&'static str, Arc<dyn Platform>>,
+    /// Where posts go.
+    pub platforms: Platforms,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Under which identity jobs are held.
@@ -36,6 +36,9 @@ pub struct Shop {
     /// How job spans join the traces they come from.
     pub trace_jobs: TraceJobs,
 }
+
+/// The platforms that posts go to, by name; for one that could not be opened, why.
+pub type Platforms = BTreeMap<&'static str, Result<Arc<dyn Platform>, String>>;
 
 /// How a job's span joins the trace of whoever enqueued it. It is always linked to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use botticelli_settings::{ActorKind, ActorSettings, LlmBackend, PlatformName, Se
 use botticelli_telemetry::Metrics;
 use sqlx::PgPool;
 
-use crate::{ActorSpec, FleetOptions, Identity, Shop, TraceJobs};
+use crate::{ActorSpec, FleetOptions, Identity, Platforms, Shop, TraceJobs};
 
 /// The embedded model's file, as `scripts/fetch-model` leaves it in the data directory.
 const MODEL_FILE: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
@@ -188,30 +188,31 @@ pub fn confine_model<S: std::hash::BuildHasher>(
 
 /// Opens the platforms that the given actors post to. `stdout` is where `noop` prints.
 ///
-/// # Errors
-///
-/// A missing Discord token, or one that cannot be used.
-pub fn platforms(
-    settings: &Settings,
-    actors: &[ActorSpec],
-    stdout: Box<dyn Write + Send>,
-) -> anyhow::Result<BTreeMap<&'static str, Arc<dyn Platform>>> {
-    let posts_to = |platform: PlatformName| {
-        actors
-            .iter()
-            .any(|actor| actor.kind == ActorKind::Posting && actor.platform == platform.as_str())
-    };
+/// A platform that cannot be opened, for example because its token is missing, is reported now and fails the runs that
+/// need it; the others are not held up by it.
+pub fn platforms(settings: &Settings, actors: &[ActorSpec], stdout: Box<dyn Write + Send>) -> Platforms {
     let noop: Arc<dyn Platform> = Arc::new(Noop::new(stdout));
-    let mut platforms = BTreeMap::from([(noop.name(), noop)]);
-    if posts_to(PlatformName::Discord) {
-        let options = DiscordOptions {
-            base_url: settings.discord.base_url.clone(),
-            ..DiscordOptions::new(settings.discord_token()?)
-        };
-        let discord: Arc<dyn Platform> = Arc::new(Discord::new(&options)?);
-        platforms.insert(discord.name(), discord);
+    let mut platforms = BTreeMap::from([(noop.name(), Ok(noop))]);
+    let discord = PlatformName::Discord.as_str();
+    if actors
+        .iter()
+        .any(|actor| actor.kind == ActorKind::Posting && actor.platform == discord)
+    {
+        let opened = open_discord(settings).map_err(|error| format!("{error:#}"));
+        if let Err(reason) = &opened {
+            tracing::error!(platform = discord, "Nothing can be posted to Discord: {reason}");
+        }
+        platforms.insert(discord, opened);
     }
-    Ok(platforms)
+    platforms
+}
+
+fn open_discord(settings: &Settings) -> anyhow::Result<Arc<dyn Platform>> {
+    let options = DiscordOptions {
+        base_url: settings.discord.base_url.clone(),
+        ..DiscordOptions::new(settings.discord_token()?)
+    };
+    Ok(Arc::new(Discord::new(&options)?))
 }
 
 /// What only the process itself can decide.
@@ -221,7 +222,7 @@ pub struct WorkerParts {
     /// Who writes.
     pub model: Arc<dyn LanguageModel>,
     /// Where posts go.
-    pub platforms: BTreeMap<&'static str, Arc<dyn Platform>>,
+    pub platforms: Platforms,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Host and process id, for people.

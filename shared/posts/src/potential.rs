@@ -120,7 +120,8 @@ pub async fn take_for_review(
     Ok(posts)
 }
 
-/// How many posts wait: potential ones for a decision and approved ones for their publication.
+/// How many posts wait: potential ones for a decision and approved ones for their publication. An approved post whose
+/// delivery has failed or is unconfirmed waits for a person, and is not counted.
 ///
 /// # Errors
 ///
@@ -128,7 +129,12 @@ pub async fn take_for_review(
 pub async fn waiting(pool: &PgPool) -> Result<i64, PostsError> {
     sqlx::query_scalar(
         "select (select count(*) from botticelli.potential_posts where status in ('pending', 'in_review'))
-              + (select count(*) from botticelli.approved_posts where posted_at is null)",
+              + (select count(*) from botticelli.approved_posts as post
+                 where posted_at is null
+                   and not exists (
+                     select from botticelli.deliveries
+                     where approved_post_id = post.id and state in ('failed', 'unconfirmed')
+                   ))",
     )
     .fetch_one(pool)
     .await

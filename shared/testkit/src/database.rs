@@ -4,6 +4,7 @@
 //! it; a watchdog stops it when no test has used it for half a minute. Its files stay for the next run.
 
 mod cluster;
+mod statements;
 mod template;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,6 +12,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
+use tokio::sync::OnceCell;
 
 /// After this long a database is taken for one that a killed test left behind.
 const STALE: Duration = Duration::from_hours(1);
@@ -24,6 +26,8 @@ pub struct TestDatabase {
     pub pool: PgPool,
     name: String,
     maintenance_url: String,
+    /// Set once the tables announce their changes.
+    announces: OnceCell<()>,
 }
 
 /// Makes a database for one test, with all migrations of the workspace applied.
@@ -76,6 +80,7 @@ async fn create() -> Result<TestDatabase, Problem> {
         pool,
         name,
         maintenance_url,
+        announces: OnceCell::new(),
     })
 }
 

@@ -21,8 +21,14 @@ impl<T: Clone + Debug> Journal<T> {
         }
     }
 
-    pub(crate) fn push(&self, entry: T) {
-        self.entries.send_modify(|entries| entries.push(entry));
+    /// Gives the entry's number, counted from 1.
+    pub(crate) fn push(&self, entry: T) -> usize {
+        let mut number = 0;
+        self.entries.send_modify(|entries| {
+            entries.push(entry);
+            number = entries.len();
+        });
+        number
     }
 
     pub(crate) fn all(&self) -> Vec<T> {

@@ -4,6 +4,7 @@
 //! A development dependency only. Whatever cannot be set up panics with its reason, because a test has nobody to
 //! hand an error to; waiting ends with a panic after [`PATIENCE`].
 
+mod collector;
 mod connections;
 mod database;
 mod discord;
@@ -11,8 +12,9 @@ mod journal;
 mod llm;
 mod process;
 
+pub use collector::{CollectedSpan, StubCollector};
 pub use database::{TestDatabase, database};
 pub use discord::{DiscordFault, DiscordMessage, DiscordRequest, RateLimitScope, StubDiscord};
 pub use journal::PATIENCE;
 pub use llm::{LlmReply, LlmRequest, StubLlm};
-pub use process::Process;
+pub use process::{Process, binary};

@@ -70,7 +70,8 @@ struct Replies {
 struct Shared {
     requests: Journal<LlmRequest>,
     replies: Mutex<Replies>,
-    is_held: watch::Sender<bool>,
+    /// The first request that is kept waiting.
+    held_from: watch::Sender<usize>,
     samples: AtomicUsize,
 }
 
@@ -94,7 +95,7 @@ impl StubLlm {
         let shared = Arc::new(Shared {
             requests: Journal::new(),
             replies: Mutex::default(),
-            is_held: watch::Sender::new(false),
+            held_from: watch::Sender::new(usize::MAX),
             samples: AtomicUsize::new(0),
         });
         let router = Router::new()
@@ -122,12 +123,17 @@ impl StubLlm {
 
     /// Leaves requests unanswered from now on. They are recorded at once, and answered after [`StubLlm::release`].
     pub fn hold(&self) {
-        self.shared.is_held.send_replace(true);
+        self.hold_from(1);
+    }
+
+    /// As [`StubLlm::hold`], for request `n` of this stub and all after it, counted from 1.
+    pub fn hold_from(&self, n: usize) {
+        self.shared.held_from.send_replace(n);
     }
 
     /// Answers what [`StubLlm::hold`] kept waiting, and answers at once again.
     pub fn release(&self) {
-        self.shared.is_held.send_replace(false);
+        self.hold_from(usize::MAX);
     }
 
     /// Every request so far, in order of arrival.
@@ -186,9 +192,9 @@ async fn complete(
     };
     // Decided before the wait, so that replies follow the order of arrival.
     let reply = shared.reply_to(&request);
-    shared.requests.push(request.clone());
+    let number = shared.requests.push(request.clone());
     // An error means that the stub is gone, and with it the need for an answer.
-    let _ = shared.is_held.subscribe().wait_for(|is_held| !is_held).await;
+    let _ = shared.held_from.subscribe().wait_for(|first| number < *first).await;
     reply.into_response(&request, &scissors)
 }
 

@@ -1,5 +1,6 @@
 //! A real process under test: its output line by line, signals, and no survivors.
 
+use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -9,6 +10,23 @@ use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use crate::PATIENCE;
+
+/// The path of a binary of this workspace, from the build that the running test is of.
+///
+/// # Panics
+///
+/// When it is not there: cargo builds the binaries of a test's own package only.
+pub fn binary(name: &str) -> PathBuf {
+    // Tests run from `deps`, one below the binaries.
+    let test = std::env::current_exe().unwrap_or_else(|error| panic!("this test has no path: {error}"));
+    let path = test.ancestors().nth(2).map(|directory| directory.join(name));
+    path.filter(|path| path.is_file()).unwrap_or_else(|| {
+        panic!(
+            "there is no `{name}` beside {}; run `cargo build --workspace` first",
+            test.display()
+        )
+    })
+}
 
 /// What a process has written so far.
 #[derive(Debug, Default)]

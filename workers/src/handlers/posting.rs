@@ -35,12 +35,21 @@ const RESEND_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs
 pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome, JobFailure> {
     let args: BatchArgs = read_args(actor.kind, &job.args).map_err(|error| JobFailure::discard(&error))?;
     let limit = args.limit.map_or(actor.limit, std::num::NonZeroU32::get);
-    let platform = shop.platforms.get(actor.platform.as_str()).ok_or_else(|| {
-        JobFailure::Discard(format!(
-            "platform `{}` is not configured in this worker",
-            actor.platform
-        ))
-    })?;
+    let platform = match shop.platforms.get(actor.platform.as_str()) {
+        Some(Ok(platform)) => platform,
+        Some(Err(reason)) => {
+            return Err(JobFailure::Discard(format!(
+                "platform `{}` is not open: {reason}",
+                actor.platform
+            )));
+        }
+        None => {
+            return Err(JobFailure::Discard(format!(
+                "there is no platform `{}`",
+                actor.platform
+            )));
+        }
+    };
     let narrative = narrative_of(actor, None)?;
     if narrative.calls_model() {
         return Err(JobFailure::Discard(format!(

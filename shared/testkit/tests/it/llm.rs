@@ -91,6 +91,18 @@ async fn a_held_request_is_answered_on_release() -> TestResult {
 }
 
 #[tokio::test]
+async fn requests_can_be_held_from_a_number_on() -> TestResult {
+    let stub = StubLlm::start().await;
+    stub.hold_from(2);
+    assert!(!text(&stub).await?.is_empty());
+    let client = reqwest::Client::builder().timeout(Duration::from_millis(50)).build()?;
+    let url = format!("{}/chat/completions", stub.url());
+    let held = client.post(url).json(&question()).send().await;
+    assert!(held.is_err_and(|error| error.is_timeout()));
+    Ok(())
+}
+
+#[tokio::test]
 async fn every_fault_reaches_the_client_as_itself() -> TestResult {
     let stub = StubLlm::start().await;
     stub.reply_next(LlmReply::Status {

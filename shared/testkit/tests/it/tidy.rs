@@ -15,7 +15,7 @@ use workspace::{Room, Source, rooms, sources};
 const OUTSIDE: &[(&str, &[&str])] = &[
     ("apalis*", &["queue", "workers"]),
     ("axum*", &["control", "testkit"]),
-    ("opentelemetry*", &["telemetry"]),
+    ("opentelemetry*", &["telemetry", "testkit"]),
     ("ractor*", &["workers"]),
     ("reqwest*", &["client", "llm", "platforms"]),
     ("tracing-opentelemetry", &["telemetry"]),
