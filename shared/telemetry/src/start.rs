@@ -21,6 +21,9 @@ const FLUSH_BUDGET: Duration = Duration::from_secs(3);
 /// The exporter's own libraries. A span about sending a span would be sent, and so on for ever.
 const EXPORTER_TARGETS: [&str; 6] = ["opentelemetry", "hyper", "reqwest", "h2", "rustls", "tonic"];
 
+/// The actor library opens a span around every message it delivers, which says nothing that ours do not.
+const ACTOR_LIBRARY: &str = "ractor";
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
@@ -93,7 +96,11 @@ pub fn prepare(options: TelemetryOptions) -> Result<(Telemetry, Dispatch), Telem
         otlp_endpoint,
         ansi,
     } = options;
-    let filter = match EnvFilter::try_new(&log_filter) {
+    let quieted = match log_filter.contains(ACTOR_LIBRARY) {
+        true => log_filter.clone(),
+        false => format!("{log_filter},{ACTOR_LIBRARY}=warn"),
+    };
+    let filter = match EnvFilter::try_new(quieted) {
         Ok(filter) => filter,
         Err(source) => {
             return Err(TelemetryError::Filter {
@@ -143,6 +150,7 @@ fn is_traced(metadata: &Metadata<'_>) -> bool {
     *metadata.level() <= LevelFilter::INFO
         && !EXPORTER_TARGETS
             .iter()
+            .chain([&ACTOR_LIBRARY])
             .any(|target| metadata.target().starts_with(target))
 }
 

@@ -4,8 +4,7 @@ use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
-use sqlx::migrate::Migrator;
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 
 use super::cluster::SharedCluster;
 use super::{Problem, drop_database};
@@ -16,7 +15,7 @@ const ADVISORY_LOCK: i64 = 0x626f_7474_6974;
 /// The template for the migrations as they are now, made if need be.
 pub(super) async fn migrated(cluster: &SharedCluster, maintenance: &mut PgConnection) -> Result<String, Problem> {
     let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
-    let name = format!("botticelli_template_{:016x}", fingerprint(&migrations)?);
+    let name = format!("botticelli_migrated_{:016x}", fingerprint(&migrations)?);
     if exists(maintenance, &name).await? {
         return Ok(name);
     }
@@ -25,7 +24,7 @@ pub(super) async fn migrated(cluster: &SharedCluster, maintenance: &mut PgConnec
         .execute(&mut *maintenance)
         .await?;
     if !exists(maintenance, &name).await? {
-        make(cluster, maintenance, &migrations, &name).await?;
+        make(cluster, maintenance, &name).await?;
     }
     sqlx::query("select pg_advisory_unlock($1)")
         .bind(ADVISORY_LOCK)
@@ -35,20 +34,15 @@ pub(super) async fn migrated(cluster: &SharedCluster, maintenance: &mut PgConnec
 }
 
 /// Migrates under a draft name and renames at the end, so that a template that exists is complete.
-async fn make(
-    cluster: &SharedCluster,
-    maintenance: &mut PgConnection,
-    migrations: &Path,
-    name: &str,
-) -> Result<(), Problem> {
+async fn make(cluster: &SharedCluster, maintenance: &mut PgConnection, name: &str) -> Result<(), Problem> {
     let draft = "botticelli_template_draft";
     drop_database(maintenance, draft).await?;
     let create = format!("create database \"{draft}\"");
     sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut *maintenance).await?;
 
-    let mut connection = PgConnection::connect(&cluster.url(draft)).await?;
-    Migrator::new(migrations).await?.run(&mut connection).await?;
-    connection.close().await?;
+    let pool = PgPool::connect(&cluster.url(draft)).await?;
+    botticelli_database::migrate(&pool).await?;
+    pool.close().await;
 
     let rename = format!("alter database \"{draft}\" rename to \"{name}\"");
     sqlx::raw_sql(AssertSqlSafe(rename)).execute(&mut *maintenance).await?;

@@ -1,0 +1,98 @@
+//! Workers that die or freeze in the middle of an act.
+
+use std::collections::HashMap;
+
+use crate::stage::{Stage, pipeline};
+
+const GENERATED: &str = "exists (select from botticelli.job_history where queue = 'generation')";
+
+/// Prompts by how often each was asked. Ideas are asked for once in each of the two rounds, in the same words.
+fn asked(stage: &Stage) -> HashMap<String, usize> {
+    let mut asked = HashMap::new();
+    for request in stage.llm.requests() {
+        *asked.entry(request.prompt()).or_default() += 1;
+    }
+    asked
+}
+
+/// Only generation, so that nothing else asks the model.
+fn generation() -> String {
+    pipeline("manual", "noop").replace("after = [\"generation\"]", "")
+}
+
+#[tokio::test]
+async fn the_job_of_a_killed_worker_goes_on_elsewhere_from_its_last_finished_act() {
+    let stage = Stage::new(&generation()).await;
+    let (_scheduler, one, other) = tokio::join!(stage.scheduler(), stage.worker(), stage.worker());
+    stage.llm.hold_from(4);
+    stage.enqueue_two_rounds().await;
+    let lost_act = stage.llm.request(4).await.prompt();
+    let [victim, _heir] = stage.holder_first([one, other]).await;
+    victim.kill();
+    stage.llm.release();
+    stage.database.until(GENERATED).await;
+
+    assert_eq!(stage.runs().await, ["generation|1|lost", "generation|2|success"]);
+    assert_eq!(
+        stage
+            .database
+            .row(
+                "select metadata ->> 'acts_resumed', metadata ->> 'acts_run', skills_succeeded
+                 from botticelli.actor_server_executions where outcome = 'success'"
+            )
+            .await,
+        "3|9|12"
+    );
+    let mut asked = asked(&stage);
+    assert_eq!(
+        asked.remove(&lost_act),
+        Some(2),
+        "the act that was cut off is asked again"
+    );
+    let ideas = asked.values().filter(|times| **times == 2).count();
+    let posts = asked.values().filter(|times| **times == 1).count();
+    assert_eq!((ideas, posts, asked.len()), (3, 5, 8), "no finished act is asked again");
+    assert_eq!(
+        stage
+            .database
+            .row("select count(*), count(distinct text_content) from botticelli.potential_posts")
+            .await,
+        "6|6"
+    );
+}
+
+#[tokio::test]
+async fn a_worker_that_froze_beyond_its_lease_records_nothing_and_works_on_under_a_new_identity() {
+    let stage = Stage::new(&generation()).await;
+    let (_scheduler, one, other) = tokio::join!(stage.scheduler(), stage.worker(), stage.worker());
+    stage.llm.hold_from(12);
+    stage.enqueue_two_rounds().await;
+    stage.llm.request(12).await;
+    let [frozen, heir] = stage.holder_first([one, other]).await;
+    frozen.pause();
+    stage
+        .database
+        .until("exists (select from botticelli.actor_server_executions where outcome = 'lost')")
+        .await;
+    // The late answer lies in the frozen worker's socket when it wakes up.
+    stage.llm.release();
+    stage.database.until(GENERATED).await;
+    let posts = "select id, text_content from botticelli.potential_posts order by id";
+    let stored = stage.database.rows(posts).await;
+    assert_eq!(stored.len(), 6);
+
+    frozen.resume();
+    frozen.line("Gave up worker identity").await;
+    heir.kill();
+    stage.enqueue_two_rounds().await;
+    stage
+        .database
+        .until("(select count(*) from botticelli.job_history where queue = 'generation') = 2")
+        .await;
+    assert_eq!(
+        stage.runs().await,
+        ["generation|1|lost", "generation|2|success", "generation|1|success"]
+    );
+    assert_eq!(stage.database.rows(posts).await[..6], stored);
+    assert_eq!(stage.database.rows(posts).await.len(), 12);
+}

@@ -1,0 +1,12 @@
+//! The promises of the whole: real processes, a real PostgreSQL, and stubs where other people's services would be.
+
+#![expect(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
+
+mod discord;
+mod lost_workers;
+mod pipeline;
+mod refusals;
+mod stage;
+mod stopping;
+mod up;
+mod writer;
