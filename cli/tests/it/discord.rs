@@ -58,15 +58,19 @@ async fn posts_are_published_with_their_ids_and_nobody_is_pinged() {
 
 #[tokio::test]
 async fn a_message_whose_answer_was_lost_is_not_published_twice() {
-    let stage = stage_with(&["After an error.", "After a reset.", "After half an answer."]).await;
-    stage.discord.fail_next(DiscordFault::CommitThen500);
+    let stage = stage_with(&[]).await;
     let _worker = stage.worker().await;
-    stage.enqueue("posting").await;
-    stage.discord.request(2).await;
-    stage.discord.fail_next(DiscordFault::CommitThenReset);
-    stage.discord.request(4).await;
-    stage.discord.fail_next(DiscordFault::CommitThenGarbage);
-    stage.database.until(&all_published(3)).await;
+    let losses = [
+        (DiscordFault::CommitThen500, "After an error."),
+        (DiscordFault::CommitThenReset, "After a reset."),
+        (DiscordFault::CommitThenGarbage, "After half an answer."),
+    ];
+    for (published, (fault, text)) in (1..).zip(losses) {
+        stage.approve(text).await;
+        stage.discord.fail_next(fault);
+        stage.enqueue("posting").await;
+        stage.database.until(&all_published(published)).await;
+    }
     assert_eq!(
         shown(&stage),
         ["After an error.", "After a reset.", "After half an answer."]
@@ -120,7 +124,7 @@ async fn a_rate_limit_is_waited_for_and_a_refused_token_leaves_the_post_for_late
 #[tokio::test]
 async fn a_worker_killed_between_discords_answer_and_its_record_publishes_once() {
     let stage = stage_with(&["Once."]).await;
-    let (_scheduler, victim) = tokio::join!(stage.scheduler(), stage.worker());
+    let (_scheduler, mut victim) = tokio::join!(stage.scheduler(), stage.worker());
     stage.discord.hold();
     stage.discord.fail_next(DiscordFault::CommitThenHold);
     stage.enqueue("posting").await;
@@ -131,6 +135,7 @@ async fn a_worker_killed_between_discords_answer_and_its_record_publishes_once()
     assert_eq!(stage.database.row(begun).await, format!("sending|{nonce}|t|1"));
     stage.discord.message(1).await;
     victim.kill();
+    victim.exit().await;
     stage.discord.release();
 
     let _heir = stage.worker().await;
@@ -151,12 +156,13 @@ async fn a_worker_killed_between_discords_answer_and_its_record_publishes_once()
 #[tokio::test]
 async fn a_message_that_discord_may_have_forgotten_is_left_to_a_person() {
     let stage = stage_with(&["Perhaps."]).await;
-    let (_scheduler, victim) = tokio::join!(stage.scheduler(), stage.worker());
+    let (_scheduler, mut victim) = tokio::join!(stage.scheduler(), stage.worker());
     stage.discord.hold();
     stage.discord.fail_next(DiscordFault::CommitThenHold);
     stage.enqueue("posting").await;
     stage.discord.message(1).await;
     victim.kill();
+    victim.exit().await;
     stage.discord.release();
     stage.discord.forget_nonces();
     stage

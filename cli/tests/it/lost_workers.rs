@@ -27,8 +27,9 @@ async fn the_job_of_a_killed_worker_goes_on_elsewhere_from_its_last_finished_act
     stage.llm.hold_from(4);
     stage.enqueue_two_rounds().await;
     let lost_act = stage.llm.request(4).await.prompt();
-    let [victim, _heir] = stage.holder_first([one, other]).await;
+    let [mut victim, _heir] = stage.holder_first([one, other]).await;
     victim.kill();
+    victim.exit().await;
     stage.llm.release();
     stage.database.until(GENERATED).await;
 
@@ -68,7 +69,7 @@ async fn a_worker_that_froze_beyond_its_lease_records_nothing_and_works_on_under
     stage.llm.hold_from(12);
     stage.enqueue_two_rounds().await;
     stage.llm.request(12).await;
-    let [frozen, heir] = stage.holder_first([one, other]).await;
+    let [frozen, mut heir] = stage.holder_first([one, other]).await;
     frozen.pause();
     stage
         .database
@@ -84,6 +85,7 @@ async fn a_worker_that_froze_beyond_its_lease_records_nothing_and_works_on_under
     frozen.resume();
     frozen.line("Gave up worker identity").await;
     heir.kill();
+    heir.exit().await;
     stage.enqueue_two_rounds().await;
     stage
         .database

@@ -113,22 +113,19 @@ async fn a_port_that_is_taken_is_named_with_its_setting() {
     let (database, other) = (database().await, TcpListener::bind(("127.0.0.1", 0)).unwrap());
     let port = other.local_addr().unwrap().port().to_string();
     let args = ["--health-port", "0", "--metrics-port", "0", "--api-port", &port];
-    assert_eq!(
-        folder.worker_refusal(&args, Some(&database.url)).await,
-        format!(
-            "error: port `{port}` for the API is taken; give it another one with `[server] api_port` or `--api-port` \
-             (0 takes any free port)"
-        )
+    let refusal = folder.worker_refusal(&args, Some(&database.url)).await;
+    let expected = format!(
+        "error: port `{port}` for the API is taken; give it another one with `[server] api_port` or `--api-port` \
+         (0 takes any free port)"
     );
+    assert!(refusal.starts_with(&expected), "{refusal}");
 }
 
 #[tokio::test]
 async fn a_schema_that_is_behind_is_refused_until_it_is_migrated() {
     let folder = Folder::with(SETTINGS);
     let database = database().await;
-    database
-        .execute("drop schema botticelli cascade; drop table _sqlx_migrations")
-        .await;
+    database.execute("drop schema botticelli cascade").await;
     let refusal = folder.worker_refusal(&[], Some(&database.url)).await;
     assert!(
         refusal.starts_with("error: the database schema is at version 0, this binary needs")

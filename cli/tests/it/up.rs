@@ -1,6 +1,10 @@
 //! `botticelli up`: everything in one process.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
 
 use botticelli_testkit::{Process, StubLlm};
 use sqlx::{Connection, PgConnection};
@@ -39,7 +43,7 @@ impl House {
         Process::spawn(up)
     }
 
-    fn data_dir(&self) -> std::path::PathBuf {
+    fn data_dir(&self) -> PathBuf {
         self.home.path().join("data")
     }
 }
@@ -89,11 +93,12 @@ async fn a_second_up_on_the_same_directory_is_refused_while_the_first_runs() {
     first.line("Botticelli is up").await;
     let mut second = house.start(&["up"]);
     assert_eq!(second.exit().await.code(), Some(1), "{}", second.output());
-    let refusal = second.output();
-    assert!(
-        refusal.lines().last().unwrap_or_default().contains("another"),
-        "{refusal}"
+    let expected = format!(
+        "error: data directory `{}/postgres` is in use by process {}; stop that one, or choose another with `--data-dir`",
+        house.data_dir().display(),
+        first.pid()
     );
+    assert_eq!(second.output().lines().last(), Some(expected.as_str()));
     first.terminate();
     assert_eq!(first.exit().await.code(), Some(0), "{}", first.output());
 }

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use botticelli_actors::Outcome as Ended;
 use botticelli_queue::Finished;
-use botticelli_telemetry::{PauseReason, Status};
+use botticelli_telemetry::Status;
 use chrono::{DateTime, Utc};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 
@@ -74,7 +74,7 @@ impl Actor for Completer {
     }
 }
 
-/// Counts and logs a recorded end, once.
+/// Counts and logs a recorded end, once. Gauges about the actor as a whole are the scheduler's: no worker sees all of it.
 fn report(shop: &Shop, settle: &Settle, recorded: &Recorded) {
     let (job, actor) = (&settle.finished.job, &settle.actor.name);
     let lease = job.lease;
@@ -95,16 +95,8 @@ fn report(shop: &Shop, settle: &Settle, recorded: &Recorded) {
         u64::from(recorded.succeeded),
         u64::from(recorded.failed),
     );
-    if let Some(failures) = recorded.consecutive_failures {
-        shop.metrics
-            .set_consecutive_failures(actor, u64::try_from(failures).unwrap_or(0));
-    }
-    if status == Status::Success {
-        shop.metrics.set_last_success(actor, settle.at.timestamp());
-    }
     if recorded.breaker_tripped {
         shop.metrics.breaker_tripped(actor);
-        shop.metrics.set_paused(actor, Some(PauseReason::CircuitBreaker));
         tracing::error!(actor.name = %actor, "Paused actor {actor}: its breaker opened after {} failures in a row", recorded.consecutive_failures.unwrap_or(0));
     }
     let message = recorded.message.as_deref().unwrap_or_default();

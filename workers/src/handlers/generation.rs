@@ -31,7 +31,7 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
         in_hand: None,
     };
     let run = run_narrative(shop, job, &narrative, &tables, &args, String::new()).await?;
-    let drafts = run.outputs.iter().map(draft).collect::<Result<Vec<_>, _>>()?;
+    let drafts = drafts(&run.outputs)?;
     Ok(Outcome {
         metadata: run_metadata(&narrative, &run),
         work: Work::Drafts(drafts),
@@ -39,6 +39,30 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
         failures: run.failures,
         traceparent: None,
     })
+}
+
+/// The table that generation writes; the only `target` that its narratives may have.
+const TARGET: &str = "potential_posts";
+
+/// Makes posts of the outputs that are meant to be posts.
+fn drafts(outputs: &[Output]) -> Result<Vec<Draft>, JobFailure> {
+    if let Some(elsewhere) = outputs
+        .iter()
+        .find(|output| output.target.as_deref().is_some_and(|target| target != TARGET))
+    {
+        return Err(JobFailure::Discard(format!(
+            "narrative `{}` has target `{}`, but a generation actor stores posts in `{TARGET}`; write `target = \"{TARGET}\"`",
+            elsewhere.narrative,
+            elsewhere.target.as_deref().unwrap_or_default()
+        )));
+    }
+    let posts: Vec<&Output> = outputs.iter().filter(|output| output.target.is_some()).collect();
+    if posts.is_empty() && !outputs.is_empty() {
+        return Err(JobFailure::Discard(format!(
+            "no output of the narrative is meant to be a post; write `target = \"{TARGET}\"` in it"
+        )));
+    }
+    posts.into_iter().map(draft).collect()
 }
 
 /// Makes a post of a narrative's output: free text as it is, or a JSON object with `text_content` (upstream's name), or

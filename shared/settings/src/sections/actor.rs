@@ -97,7 +97,7 @@ impl fmt::Display for ActorKind {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum PlatformName {
-    /// Nowhere: posts are recorded as published and shown in the dashboard.
+    /// Nowhere: posts are printed and recorded as published.
     #[default]
     Noop,
     /// A Discord channel.

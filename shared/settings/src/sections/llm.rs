@@ -74,6 +74,12 @@ impl LlmSettings {
             }
             None => {}
         }
+        if self.backend == LlmBackend::Openai && self.model.is_none() {
+            report.add(
+                &["llm", "model"],
+                "backend `openai` needs it; write the model's name as the service knows it",
+            );
+        }
         if self.backend == LlmBackend::Scripted && self.script.is_none() {
             let text = "backend `scripted` needs it; write the path of the file with the replies";
             report.add(&["llm", "script"], text);

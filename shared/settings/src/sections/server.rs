@@ -20,7 +20,7 @@ pub struct ServerSettings {
     pub metrics_port: u16,
     /// Port of the health checks; 0 takes any free port. Default: 8080.
     pub health_port: u16,
-    /// Port of the control API and the dashboard; 0 takes any free port. Default: 3000.
+    /// Port of the control API; 0 takes any free port. Default: 3000.
     pub api_port: u16,
 }
 

@@ -22,10 +22,11 @@ schedule = "every 2 fortnights"
 platform = "discord"
 "#;
     let expected = "\
-6 problems in the settings
+7 problems in the settings
 `botticelli.toml`:3:16: key `server.database_url`: the address does not begin with `postgres://` or `postgresql://`
 `botticelli.toml`:2:2: key `server.health_port`: port 8080 is taken by `server.metrics_port`; choose another
 `botticelli.toml`:6:2: key `llm.base_url`: backend `openai` needs it; write the service's address such as `https://api.openai.com/v1`
+`botticelli.toml`:6:2: key `llm.model`: backend `openai` needs it; write the model's name as the service knows it
 `botticelli.toml`:10:9: key `queue.lease`: a lease of 5s does not survive two lost heartbeats of 2s; write at least `6s`
 `botticelli.toml`:12:9: key `actors.posting.channel_id`: platform `discord` needs it; write the channel's number in quotes
 `botticelli.toml`:15:12: key `actors.posting.schedule`: schedule `every 2 fortnights`: `fortnights` is not a unit; use s, m, h, d or w

@@ -71,8 +71,6 @@ pub enum PostOutcome {
     Blocked,
     /// It was sent, and nobody knows whether it arrived.
     Ambiguous,
-    /// The attempt failed and nothing was sent.
-    Failed,
 }
 
 impl PostOutcome {
@@ -83,7 +81,6 @@ impl PostOutcome {
             Self::Deduplicated => "deduplicated",
             Self::Blocked => "blocked",
             Self::Ambiguous => "ambiguous",
-            Self::Failed => "failed",
         }
     }
 }
