@@ -1,8 +1,8 @@
 //! Work: what waits, what runs, who holds it, and what became of it.
 //!
-//! A job is a row of `botticelli.jobs`. It is [enqueued](enqueue), [claimed](claim) by a worker that holds a process-wide
-//! [lease](register_worker), and settled exactly once: [completed](complete), [retried](retry), [snoozed](snooze),
-//! [discarded](discard) or [handed back](hand_back). Every write by a worker is fenced by the job's id, attempt and
+//! A job is a row of `botticelli.jobs`. It is [enqueued](enqueue()), [claimed](claim()) by a worker that holds a process-wide
+//! [lease](register_worker()), and settled exactly once: [completed](complete()), [retried](retry()), [snoozed](snooze()),
+//! [discarded](discard()) or [handed back](hand_back()). Every write by a worker is fenced by the job's id, attempt and
 //! worker, so a worker whose lease has lapsed changes nothing. Only the database's clock decides what is due and whose
 //! lease has ended. NOTIFY makes all of this fast ([`Wakeups`]); a poll makes it true.
 

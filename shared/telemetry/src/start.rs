@@ -96,9 +96,10 @@ pub fn prepare(options: TelemetryOptions) -> Result<(Telemetry, Dispatch), Telem
         otlp_endpoint,
         ansi,
     } = options;
-    let quieted = match log_filter.contains(ACTOR_LIBRARY) {
-        true => log_filter.clone(),
-        false => format!("{log_filter},{ACTOR_LIBRARY}=warn"),
+    let quieted = if log_filter.contains(ACTOR_LIBRARY) {
+        log_filter.clone()
+    } else {
+        format!("{log_filter},{ACTOR_LIBRARY}=warn")
     };
     let filter = match EnvFilter::try_new(quieted) {
         Ok(filter) => filter,

@@ -1,7 +1,7 @@
 //! Strict TOML: a document either has exactly the keys its reader knows, or is refused with the place of the first
 //! wrong one and the nearest right one.
 //!
-//! [`read`] does this for every document type that derives `serde::Deserialize` with `deny_unknown_fields`. Readers that
+//! [`read()`] does this for every document type that derives `serde::Deserialize` with `deny_unknown_fields`. Readers that
 //! check more than shapes use [`Location::of`] for their own refusals, so that all of them read alike.
 
 mod key_path;

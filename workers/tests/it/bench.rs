@@ -1,0 +1,185 @@
+//! A fleet of actors in this process.
+
+use std::{io::sink, sync::Arc, time::Duration};
+
+use botticelli_control::HealthState;
+use botticelli_jobs::register_fleet;
+use botticelli_lifecycle::Shutdown;
+use botticelli_llm::LanguageModel;
+use botticelli_queue::WorkerId;
+use botticelli_schedule::SystemClock;
+use botticelli_settings::Settings;
+use botticelli_telemetry::{LogFormat, TelemetryOptions};
+use botticelli_testkit::{StubLlm, TestDatabase, database};
+use botticelli_workers::{Fleet, WorkerParts, actor_specs, fleet_options, language_model, platforms, shop};
+use sqlx::{
+    PgPool,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+/// A narrative of one act, `say`.
+const NARRATIVE: &str = r#"
+toc = ["say"]
+[narrative]
+name = "say"
+description = "Says something."
+target = "potential_posts"
+[acts]
+say = "Say something."
+"#;
+
+/// The name under which the worker's connections for its work are known to the database.
+pub(crate) const CONNECTIONS: &str = "worker under test";
+
+/// A running worker with the actors `say` (a narrative of one act), `generation` (the same one, stored as a post),
+/// `curation` after it, and `posting`.
+pub(crate) struct Bench {
+    pub(crate) database: TestDatabase,
+    pub(crate) llm: StubLlm,
+    pub(crate) fleet: Fleet,
+    identity: botticelli_workers::Identity,
+    _folder: tempfile::TempDir,
+}
+
+/// How a [`Bench`] differs from the usual one.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// Lines for `[queue]`. Without any, the poll never comes: whatever happens was announced.
+    pub(crate) queue: &'static str,
+    /// Lines for the actor `say`.
+    pub(crate) say: &'static str,
+    /// Who answers instead of the stub.
+    pub(crate) model: Option<Arc<dyn LanguageModel>>,
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub(crate) async fn with(options: Options) -> Self {
+        let (database, llm) = tokio::join!(database(), StubLlm::start());
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("say.toml"), NARRATIVE).unwrap();
+        let settings = settings(&options, &llm, folder.path());
+        register_fleet(&database.pool, &settings, false).await.unwrap();
+
+        let actors = actor_specs(&settings, &[]).unwrap();
+        let model = options
+            .model
+            .unwrap_or_else(|| language_model(&settings, folder.path()).unwrap());
+        let platforms = platforms(&settings, &actors, Box::new(sink()));
+        let telemetry = botticelli_telemetry::prepare(TelemetryOptions {
+            service_role: "worker",
+            instance_id: "test".to_owned(),
+            log_filter: "off".to_owned(),
+            log_format: LogFormat::Pretty,
+            otlp_endpoint: None,
+            ansi: false,
+        });
+        let parts = WorkerParts {
+            pool: pool(&database.url, CONNECTIONS),
+            model,
+            platforms,
+            metrics: telemetry.unwrap().0.metrics(),
+            worker_name: "test:1".to_owned(),
+        };
+        let clock = Arc::new(SystemClock);
+        let heartbeat = HealthState::new(clock.clone()).heartbeat();
+        let fleet_options = fleet_options(&settings, pool(&database.url, "lease under test"), clock);
+        let shop = shop(&settings, parts);
+        let identity = shop.identity.clone();
+        let fleet = Fleet::start(shop, actors, fleet_options, heartbeat).await.unwrap();
+        Self {
+            database,
+            llm,
+            fleet,
+            identity,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) async fn enqueue(&self, actor: &str) {
+        let statement = format!("select botticelli.enqueue('{actor}')");
+        self.database.execute(&statement).await;
+    }
+
+    /// Waits until as many jobs have ended, well or not.
+    pub(crate) async fn ended(&self, jobs: usize) {
+        let condition = format!("(select count(*) from botticelli.job_history) = {jobs}");
+        self.database.until(&condition).await;
+    }
+
+    /// Every run in order of its beginning: attempt of its job, outcome, and why.
+    pub(crate) async fn runs(&self) -> Vec<String> {
+        let query = "select attempt, outcome, coalesce(error_message, reason)
+                     from botticelli.actor_server_executions order by started_at, id";
+        self.database.rows(query).await
+    }
+
+    /// Jobs that have not ended: state and attempt.
+    pub(crate) async fn waiting(&self) -> Vec<String> {
+        let query = "select state, attempt from botticelli.jobs order by id";
+        self.database.rows(query).await
+    }
+
+    /// Under which identity the worker claims now.
+    pub(crate) fn identity(&self) -> WorkerId {
+        self.identity.current()
+    }
+
+    /// Ends the worker as a signal does.
+    pub(crate) async fn stop(self) -> TestDatabase {
+        self.fleet.drain(&Shutdown::new()).await;
+        self.database
+    }
+}
+
+fn settings(options: &Options, llm: &StubLlm, folder: &std::path::Path) -> Settings {
+    let Options { queue, say, .. } = options;
+    let queue = if queue.contains("poll_interval") {
+        (*queue).to_owned()
+    } else {
+        format!("{queue}\npoll_interval = \"1h\"")
+    };
+    let text = format!(
+        r#"
+[llm]
+backend = "openai"
+base_url = "{}"
+model = "stub"
+timeout = "5s"
+[queue]
+backoff_base = "50ms"
+{queue}
+[actors.say]
+narrative = "say.toml"
+narrative_name = "say"
+{say}
+[actors.generation]
+narrative = "say.toml"
+narrative_name = "say"
+max_waiting = 2
+[actors.curation]
+narrative = "narratives/discord/curation_workflow.toml"
+narrative_name = "curate"
+after = ["generation"]
+[actors.posting]
+narrative = "narratives/discord/posting_schedule.toml"
+narrative_name = "post"
+"#,
+        llm.url()
+    );
+    let file = folder.join("botticelli.toml");
+    std::fs::write(&file, text).unwrap();
+    let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    Settings::load_in(root, Some(&file), []).unwrap()
+}
+
+fn pool(url: &str, name: &str) -> PgPool {
+    let options: PgConnectOptions = url.parse().unwrap();
+    PgPoolOptions::new()
+        .max_connections(5)
+        .acquire_timeout(Duration::from_secs(5))
+        .connect_lazy_with(options.application_name(name))
+}

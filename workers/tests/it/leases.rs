@@ -1,0 +1,86 @@
+//! A worker that lost its lease stops its jobs, records nothing of them, and goes on under a new identity.
+
+use botticelli_actors::mark_lost;
+use botticelli_queue::rescue;
+use sqlx::Connection;
+
+use crate::bench::{Bench, Options};
+
+/// What the scheduler does for the jobs of a worker that is gone.
+async fn rescue_all(bench: &Bench) -> usize {
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    let mut transaction = connection.begin().await.unwrap();
+    let rescued = rescue(&mut transaction, 10).await.unwrap();
+    for job in &rescued {
+        mark_lost(&mut transaction, job.id.0, job.attempt).await.unwrap();
+    }
+    transaction.commit().await.unwrap();
+    rescued.len()
+}
+
+#[tokio::test]
+async fn a_job_whose_lease_ended_runs_again_and_its_first_answer_counts_for_nothing() {
+    let bench = Bench::with(Options {
+        queue: "lease = \"300ms\"\nheartbeat = \"100ms\"\npoll_interval = \"100ms\"",
+        ..Options::default()
+    })
+    .await;
+    let first = bench.identity();
+    bench.llm.hold();
+    bench.enqueue("generation").await;
+    bench.llm.request(1).await;
+    // As if the process had been frozen until the lease was over and somebody had noticed.
+    let end = format!("delete from botticelli.workers where id = '{first}'");
+    bench.database.execute(&end).await;
+    assert_eq!(rescue_all(&bench).await, 1);
+
+    bench.llm.request(2).await;
+    assert_ne!(bench.identity(), first);
+    bench.llm.release();
+    bench
+        .database
+        .until("exists (select from botticelli.job_history where queue = 'generation')")
+        .await;
+    assert_eq!(
+        bench.runs().await[..2],
+        ["1|lost|worker test:1 was lost during this run", "2|success|"]
+    );
+    let posts = "select count(*) from botticelli.potential_posts";
+    assert_eq!(bench.database.row(posts).await, "1");
+}
+
+#[tokio::test]
+async fn a_worker_that_cannot_renew_its_lease_hands_its_jobs_back_before_it_ends() {
+    let bench = Bench::with(Options {
+        queue: "lease = \"900ms\"\nheartbeat = \"300ms\"\npoll_interval = \"100ms\"",
+        ..Options::default()
+    })
+    .await;
+    let first = bench.identity();
+    bench.llm.hold();
+    bench.enqueue("say").await;
+    bench.llm.request(1).await;
+    let mut lock = bench.database.pool.begin().await.unwrap();
+    sqlx::query("lock table botticelli.workers in exclusive mode")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    bench
+        .database
+        .until("exists (select from botticelli.actor_server_executions where outcome = 'interrupted')")
+        .await;
+    assert_ne!(bench.identity(), first);
+    lock.rollback().await.unwrap();
+    bench.llm.request(2).await;
+    bench.llm.release();
+    bench.ended(1).await;
+    assert_eq!(
+        bench.runs().await,
+        [
+            "1|interrupted|the worker stopped; the job goes on elsewhere",
+            "2|success|"
+        ]
+    );
+    let history = "select attempt, interruptions from botticelli.job_history";
+    assert_eq!(bench.database.row(history).await, "2|1");
+}

@@ -1,0 +1,12 @@
+//! What a worker promises, with its actors in this process: a real PostgreSQL, and a stub of the LLM.
+
+#![expect(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
+
+mod bench;
+mod breaker;
+mod curation;
+mod failing_runs;
+mod generation;
+mod leases;
+mod messages;
+mod outages;
