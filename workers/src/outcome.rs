@@ -3,6 +3,7 @@
 use std::{error::Error, fmt::Write as _, time::Duration};
 
 use botticelli_llm::LlmError;
+use botticelli_narrative::RunError;
 use botticelli_posts::{Draft, Verdict};
 use serde_json::Value;
 
@@ -90,29 +91,16 @@ impl JobFailure {
         Self::Discard(chain(error))
     }
 
-    /// A failed narrative: what the model's provider said decides.
-    pub(crate) fn narrative(error: &(dyn Error + 'static)) -> Self {
-        let text = chain(error);
-        let mut cause = Some(error);
-        while let Some(error) = cause {
-            if let Some(llm) = error.downcast_ref::<LlmError>() {
-                return match llm {
-                    LlmError::Refused { .. } | LlmError::Declined { .. } => Self::Discard(text),
-                    LlmError::Unavailable { retry_after, .. } => Self::Retry {
-                        error: text,
-                        after: *retry_after,
-                    },
-                    _ => Self::Retry {
-                        error: text,
-                        after: None,
-                    },
-                };
-            }
-            cause = error.source();
-        }
+    /// A failed narrative: what the model's provider said decides. One that could not even begin never will.
+    pub(crate) fn narrative(error: &RunError) -> Self {
+        let after = match (error.failure(), error.llm_error()) {
+            (None, _) | (_, Some(LlmError::Refused { .. } | LlmError::Declined { .. })) => return Self::discard(error),
+            (_, Some(LlmError::Unavailable { retry_after, .. })) => *retry_after,
+            _ => None,
+        };
         Self::Retry {
-            error: text,
-            after: None,
+            error: chain(error),
+            after,
         }
     }
 }

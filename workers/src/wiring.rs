@@ -16,6 +16,7 @@ use sqlx::PgPool;
 use crate::{ActorSpec, FleetOptions, Identity, Platforms, Shop, TraceJobs};
 
 /// The embedded model's file, as `scripts/fetch-model` leaves it in the data directory.
+#[cfg(feature = "embedded-llm")]
 const MODEL_FILE: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
 /// Reads and checks the narratives of the enabled actors that this process serves: all, or the named ones.

@@ -8,5 +8,6 @@ mod pipeline;
 mod refusals;
 mod stage;
 mod stopping;
+mod tracing;
 mod up;
 mod writer;

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Command as StdCommand};
 
-use botticelli_testkit::{Process, StubDiscord, StubLlm, TestDatabase, binary, database};
+use botticelli_testkit::{Process, StubCollector, StubDiscord, StubLlm, TestDatabase, binary, database};
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -41,6 +41,8 @@ pub(crate) struct Stage {
     pub(crate) database: TestDatabase,
     pub(crate) llm: StubLlm,
     pub(crate) discord: StubDiscord,
+    /// Where the processes send their spans, if anywhere.
+    pub(crate) collector: Option<StubCollector>,
     home: TempDir,
 }
 
@@ -82,6 +84,7 @@ rescue_interval = "200ms"
             database,
             llm,
             discord,
+            collector: None,
             home,
         }
     }
@@ -109,6 +112,11 @@ rescue_interval = "200ms"
             .arg(self.home.path().join("botticelli.toml"))
             .arg("--data-dir")
             .arg(self.home.path());
+        if let Some(collector) = &self.collector {
+            command
+                .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())
+                .env("OTEL_BSP_SCHEDULE_DELAY", "100");
+        }
         Process::spawn(command)
     }
 

@@ -20,7 +20,6 @@ async fn a_model_that_answers_badly_fails_the_run_with_its_reason_and_is_asked_a
     for (reply, reason) in [
         (LlmReply::Garbage, "gave an unusable answer"),
         (LlmReply::Text(String::new()), "gave an unusable answer"),
-        (LlmReply::CutShort("Once upon".to_owned()), "gave an unusable answer"),
         (LlmReply::Html, "is unavailable"),
         (LlmReply::Close, "is unavailable"),
         (refused(500, "server_error"), "is unavailable"),

@@ -60,6 +60,8 @@ async fn a_worker_that_cannot_renew_its_lease_hands_its_jobs_back_before_it_ends
     bench.llm.hold();
     bench.enqueue("say").await;
     bench.llm.request(1).await;
+    // The first wait prepares every table for it, which the lock would not let it do.
+    bench.ended(0).await;
     let mut lock = bench.database.pool.begin().await.unwrap();
     sqlx::query("lock table botticelli.workers in exclusive mode")
         .execute(&mut *lock)

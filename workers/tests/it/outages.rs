@@ -33,9 +33,9 @@ async fn an_end_that_could_not_be_recorded_is_recorded_later() {
     bench.llm.hold();
     bench.enqueue("say").await;
     bench.llm.request(1).await;
-    // The job's row is locked, so that recording begins and cannot go on.
+    // A row that is written with the end of a run, and not before, is locked: recording begins and cannot go on.
     let mut lock = bench.database.pool.begin().await.unwrap();
-    sqlx::query("select from botticelli.jobs for update")
+    sqlx::query("select from botticelli.actor_server_state for update")
         .execute(&mut *lock)
         .await
         .unwrap();

@@ -75,6 +75,14 @@ impl TestDatabase {
     ///
     /// When it does not become true within [`PATIENCE`]; the message holds jobs, executions and deliveries.
     pub async fn until(&self, condition: &str) {
+        if tokio::time::timeout(PATIENCE, self.met(condition)).await.is_ok() {
+            return;
+        }
+        let report = self.rows(REPORT).await.join("\n");
+        panic!("not true within {PATIENCE:?}: {condition}\n{report}");
+    }
+
+    async fn met(&self, condition: &str) {
         self.announces
             .get_or_init(async || {
                 self.execute(ANNOUNCE).await;
@@ -89,17 +97,10 @@ impl TestDatabase {
             .await
             .unwrap_or_else(|error| panic!("cannot listen: {error}"));
         let query = format!("select where {condition}");
-        let met = async {
-            while self.rows(&query).await.is_empty() {
-                // An error means that a test cut connections; the listener opens a new one by itself.
-                drop(changes.try_recv().await);
-            }
-        };
-        if tokio::time::timeout(PATIENCE, met).await.is_ok() {
-            return;
+        while self.rows(&query).await.is_empty() {
+            // An error means that a test cut connections; the listener opens a new one by itself.
+            drop(changes.try_recv().await);
         }
-        let report = self.rows(REPORT).await.join("\n");
-        panic!("not true within {PATIENCE:?}: {condition}\n{report}");
     }
 }
 
