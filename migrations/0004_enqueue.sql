@@ -28,7 +28,8 @@ begin
     end if;
     if key in ('iterations', 'limit') then
       most := case key when 'limit' then 100 else 1000 end;
-      if jsonb_typeof(value) <> 'number' or value::numeric <> trunc(value::numeric) or value::numeric not between 1 and most then
+      -- Only the plain form: the worker does not take 2.0 for a whole number.
+      if jsonb_typeof(value) <> 'number' or value::text !~ '^[0-9]+$' or value::numeric not between 1 and most then
         raise exception 'argument "%" of queue "%" must be a whole number from 1 to %, not %', key, queue, most, value
           using errcode = '22023';
       end if;
@@ -66,6 +67,10 @@ begin
   perform botticelli.check_args(queue, target.kind, args);
   if run_at is null then
     raise exception 'run_at of queue "%" must not be NULL', queue using errcode = '22004', hint = 'Leave it out to run at once.';
+  end if;
+  if not isfinite(run_at) then
+    raise exception 'run_at of queue "%" must be a point in time, not %', queue, run_at
+      using errcode = '22023', hint = 'Leave it out to run at once.';
   end if;
   if priority is null or priority not between -32768 and 32767 then
     raise exception 'priority of queue "%" must be from -32768 to 32767, not %', queue, coalesce(priority::text, 'NULL')

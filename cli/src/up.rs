@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use botticelli_database::migrate;
 use botticelli_jobs::register_fleet;
 use botticelli_lifecycle::{Cluster, ClusterOptions, Ending};
@@ -98,7 +98,7 @@ async fn fleet(process: &Process, arguments: &Arguments, data_dir: &Path, url: O
     let names: Vec<String> = actors.iter().map(|actor| actor.name.to_string()).collect();
     let fleet = Fleet::start(shop(settings, parts), actors, options, sidecar.heartbeat()).await?;
     let clock = Arc::clone(&process.clock);
-    let scheduler = Scheduler::start(settings, pool.clone(), process.metrics(), clock, sidecar.heartbeat());
+    let mut scheduler = Scheduler::start(settings, pool.clone(), process.metrics(), clock, sidecar.heartbeat());
     sidecar.set_started();
     let addresses = sidecar.addresses();
     tracing::info!(
@@ -114,11 +114,11 @@ async fn fleet(process: &Process, arguments: &Arguments, data_dir: &Path, url: O
     let outcome = tokio::select! {
         () = process.shutdown.draining() => Ok(()),
         counted = until_published(&pool, arguments, since) => counted,
+        () = scheduler.failed() => Err(anyhow!("the scheduler lost one of its loops; the log says which")),
     };
     // Also when it was not a signal: the same way down.
     process.shutdown.request_drain();
-    scheduler.stop().await;
-    fleet.drain(&process.shutdown).await;
+    tokio::join!(scheduler.stop(), fleet.drain(&process.shutdown));
     let ending = if process.shutdown.is_stopping() {
         Ending::Forced
     } else {

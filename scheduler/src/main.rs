@@ -45,13 +45,16 @@ async fn schedule(process: &Process) -> Result<Ending> {
     }
     let sidecar = process.sidecar(pool.clone()).await?;
     let clock = Arc::clone(&process.clock);
-    let scheduler = Scheduler::start(&process.settings, pool, process.metrics(), clock, sidecar.heartbeat());
+    let mut scheduler = Scheduler::start(&process.settings, pool, process.metrics(), clock, sidecar.heartbeat());
     sidecar.set_started();
     tracing::info!("Scheduler {} runs", process.name);
 
-    process.shutdown.draining().await;
+    let outcome = tokio::select! {
+        () = process.shutdown.draining() => Ok(Ending::Clean),
+        () = scheduler.failed() => Err(anyhow::anyhow!("the scheduler lost one of its loops; its log says which")),
+    };
     scheduler.stop().await;
     process.shutdown.request_stop();
     sidecar.ended().await?;
-    Ok(Ending::Clean)
+    outcome
 }

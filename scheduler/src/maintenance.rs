@@ -2,9 +2,11 @@
 
 use std::{error::Error, sync::Arc, time::Duration};
 
-use botticelli_actors::{ActorsError, clear_checkpoints, half_open_due_breakers, list_actors, mark_lost};
-use botticelli_posts::{PostsError, release};
-use botticelli_queue::{QueueError, RescuedJob, forget_dead_workers, rescue};
+use botticelli_actors::{
+    ActorsError, clear_checkpoints, half_open_due_breakers, list_actors, mark_lost, open_executions,
+};
+use botticelli_posts::{PostsError, jobs_in_hand, release};
+use botticelli_queue::{QueueError, RescuedJob, ended_attempts, ended_jobs, forget_dead_workers, rescue};
 use botticelli_telemetry::{Metrics, PauseReason};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -85,6 +87,7 @@ impl Maintenance {
                 tracing::info!(actor.name = %actor, "Lets one run of {actor} probe whether its failures are over");
             }
             forget_dead_workers(&self.pool, DEAD_WORKER_AGE).await?;
+            self.free_what_ended_jobs_hold().await?;
             self.report().await?;
         }
         Ok(())
@@ -117,6 +120,22 @@ impl Maintenance {
         self.metrics
             .jobs_rescued(u64::try_from(rescued.len()).unwrap_or(0), "lost_worker");
         Ok(rescued.len())
+    }
+
+    /// Frees posts, deliveries and executions of jobs that are over. Each job does so at its own end; this is for writes of
+    /// a worker that was stopped for so long that they came after it.
+    async fn free_what_ended_jobs_hold(&self) -> Result<(), MaintenanceError> {
+        let mut transaction = self.pool.begin().await?;
+        let in_hand = jobs_in_hand(&mut transaction).await?;
+        for job in ended_jobs(&mut transaction, &in_hand).await? {
+            release(&mut transaction, job).await?;
+        }
+        let open = open_executions(&mut transaction).await?;
+        for (job, attempt) in ended_attempts(&mut transaction, &open).await? {
+            mark_lost(&mut transaction, job, attempt).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// Reports what the database knows of every actor: gauges that no single worker can know.

@@ -13,6 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{Maintenance, ScheduledActor, Ticker};
 
+/// How long a round in progress may take when the process stops.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+/// How often it is looked at.
+const STOP_CHECK: Duration = Duration::from_millis(20);
+
 /// The loops of a scheduler.
 pub struct Scheduler {
     ticker: JoinHandle<()>,
@@ -49,11 +54,28 @@ impl Scheduler {
         }
     }
 
-    /// Ends the loops after what they are doing now.
+    /// Waits until one of the loops ends, which it never does by itself: the process has lost a duty then.
+    pub async fn failed(&mut self) {
+        tokio::select! {
+            _ = &mut self.ticker => tracing::error!("The loop that turns schedules into jobs has ended"),
+            _ = &mut self.maintenance => tracing::error!("The loop that rescues jobs has ended"),
+        }
+    }
+
+    /// Ends the loops after what they are doing now, or without it when that takes longer than five seconds: every round is
+    /// one transaction after another, and none of them minds being cut off.
     pub async fn stop(self) {
         self.stop.cancel();
-        self.ticker.await.ok();
-        self.maintenance.await.ok();
+        let ended = async {
+            while !(self.ticker.is_finished() && self.maintenance.is_finished()) {
+                tokio::time::sleep(STOP_CHECK).await;
+            }
+        };
+        if tokio::time::timeout(STOP_PATIENCE, ended).await.is_err() {
+            tracing::warn!("The scheduler's loops did not end in time and are cut off");
+        }
+        self.ticker.abort();
+        self.maintenance.abort();
     }
 }
 

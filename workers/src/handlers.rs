@@ -11,7 +11,7 @@ use botticelli_queue::ClaimedJob;
 use serde_json::{Value, json};
 
 use crate::{
-    outcome::{JobFailure, Outcome},
+    outcome::{JobFailure, NarrativeFailure, Outcome},
     ports::{JobCheckpoints, PostTables},
     shop::{ActorSpec, Shop},
 };
@@ -46,7 +46,7 @@ async fn run_narrative(
     tables: &PostTables<'_>,
     args: &NarrativeArgs,
     step_prefix: String,
-) -> Result<NarrativeRun, JobFailure> {
+) -> Result<NarrativeRun, NarrativeFailure> {
     let checkpoints = JobCheckpoints {
         pool: &shop.pool,
         lease: job.lease,
@@ -90,7 +90,7 @@ async fn run_narrative(
     };
     botticelli_narrative::run(narrative, &ports, &options, &mut count)
         .await
-        .map_err(|error| JobFailure::narrative(&error))
+        .map_err(|error| NarrativeFailure::of(&error))
 }
 
 /// What an execution keeps of a narrative's run.

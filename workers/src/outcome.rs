@@ -46,16 +46,6 @@ impl Outcome {
             traceparent: None,
         }
     }
-
-    /// Whether other actors have something to go on with.
-    pub(crate) fn has_output(&self) -> bool {
-        match &self.work {
-            Work::Drafts(drafts) => !drafts.is_empty(),
-            Work::Verdicts(verdicts) => verdicts.iter().any(|verdict| verdict.approved),
-            Work::Stored => self.succeeded > 0,
-            Work::Nothing(_) => false,
-        }
-    }
 }
 
 /// A run that did not come to its end. Each variant is a decision about the job.
@@ -90,18 +80,49 @@ impl JobFailure {
     pub(crate) fn discard(error: &(dyn Error + 'static)) -> Self {
         Self::Discard(chain(error))
     }
+}
 
-    /// A failed narrative: what the model's provider said decides. One that could not even begin never will.
-    pub(crate) fn narrative(error: &RunError) -> Self {
-        let after = match (error.failure(), error.llm_error()) {
-            (None, _) | (_, Some(LlmError::Refused { .. } | LlmError::Declined { .. })) => return Self::discard(error),
-            (_, Some(LlmError::Unavailable { retry_after, .. })) => *retry_after,
-            _ => None,
-        };
-        Self::Retry {
+/// A narrative that failed, and at what: a job with several posts goes on with the others when one of them is to blame.
+#[derive(Debug)]
+pub(crate) struct NarrativeFailure {
+    /// What is to blame.
+    pub blame: Blame,
+    /// What it means for a job that is about this narrative alone.
+    pub failure: JobFailure,
+}
+
+/// What a failed narrative is to blame on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Blame {
+    /// The model will not speak about this content.
+    Content,
+    /// This answer; another one may be better.
+    Answer,
+    /// The provider, the database or the narrative: every other run would fail as well.
+    Surroundings,
+}
+
+impl NarrativeFailure {
+    /// What the model's provider said decides. A narrative that could not even begin never will.
+    pub(crate) fn of(error: &RunError) -> Self {
+        let retry = |after| JobFailure::Retry {
             error: chain(error),
             after,
-        }
+        };
+        let (blame, failure) = match (error.failure(), error.llm_error()) {
+            (_, Some(LlmError::Declined { .. })) => (Blame::Content, JobFailure::discard(error)),
+            (_, Some(LlmError::BadReply { .. })) => (Blame::Answer, retry(None)),
+            (None, _) | (_, Some(LlmError::Refused { .. })) => (Blame::Surroundings, JobFailure::discard(error)),
+            (_, Some(LlmError::Unavailable { retry_after, .. })) => (Blame::Surroundings, retry(*retry_after)),
+            _ => (Blame::Surroundings, retry(None)),
+        };
+        Self { blame, failure }
+    }
+}
+
+impl From<NarrativeFailure> for JobFailure {
+    fn from(narrative: NarrativeFailure) -> Self {
+        narrative.failure
     }
 }
 
@@ -118,4 +139,13 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     text
+}
+
+/// A message as it may be stored: foreign text in it can hold characters that PostgreSQL refuses, or that would steer the
+/// terminal of whoever reads it.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|letter| if letter.is_whitespace() { ' ' } else { letter })
+        .filter(|letter| !letter.is_control())
+        .collect()
 }

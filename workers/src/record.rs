@@ -1,7 +1,9 @@
 //! Recording the end of a run: the work, the execution, the breaker and the job, in one fenced transaction.
 
+use std::{error::Error, time::Duration};
+
 use botticelli_actors::{Ending, clear_checkpoints, finish_execution, record_failure, record_success};
-use botticelli_posts::{decide, release, store_drafts};
+use botticelli_posts::{Verdict, decide, release, store_drafts};
 use botticelli_queue::{
     ClaimedJob, Finished, NewJob, QueueError, Retried, Source, complete, discard, enqueue_unless_waiting, hand_back,
     retry,
@@ -10,7 +12,7 @@ use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};
 
 use crate::{
-    outcome::{JobFailure, Outcome, Work, chain},
+    outcome::{JobFailure, Outcome, Work, chain, one_line},
     shop::{ActorSpec, Shop},
 };
 
@@ -37,35 +39,63 @@ pub(crate) enum RecordError {
     /// The job is somebody else's now; there is nothing left to do.
     #[error(transparent)]
     LeaseLost(QueueError),
-    /// The database refused or did not answer; trying again is right.
+    /// The database did not answer, or could not go on just then; trying again is right.
     #[error("the end of a run could not be recorded")]
-    Database(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Database(#[source] Box<dyn Error + Send + Sync>),
+    /// The database refused what was to be written and always will.
+    #[error("the end of a run can never be recorded as it is")]
+    Refused(#[source] Box<dyn Error + Send + Sync>),
+}
+
+impl RecordError {
+    fn of(error: impl Error + Send + Sync + 'static) -> Self {
+        if is_permanent(&error) {
+            Self::Refused(Box::new(error))
+        } else {
+            Self::Database(Box::new(error))
+        }
+    }
+}
+
+/// Whether writing the same again must fail again: the data are wrong (SQLSTATE class 22), against a constraint (23), for
+/// a row that is gone, or not for this schema (42).
+fn is_permanent(error: &(dyn Error + 'static)) -> bool {
+    if let Some(QueueError::Invalid(_)) = error.downcast_ref() {
+        return true;
+    }
+    match error.downcast_ref::<sqlx::Error>() {
+        Some(sqlx::Error::Database(refusal)) => refusal
+            .code()
+            .is_some_and(|code| ["22", "23", "42"].iter().any(|class| code.starts_with(class))),
+        Some(sqlx::Error::RowNotFound | sqlx::Error::Encode(_)) => true,
+        _ => error.source().is_some_and(is_permanent),
+    }
 }
 
 impl From<QueueError> for RecordError {
     fn from(error: QueueError) -> Self {
         match error {
             QueueError::LeaseLost(_) => Self::LeaseLost(error),
-            other => Self::Database(Box::new(other)),
+            other => Self::of(other),
         }
     }
 }
 
 impl From<botticelli_actors::ActorsError> for RecordError {
     fn from(error: botticelli_actors::ActorsError) -> Self {
-        Self::Database(Box::new(error))
+        Self::of(error)
     }
 }
 
 impl From<botticelli_posts::PostsError> for RecordError {
     fn from(error: botticelli_posts::PostsError) -> Self {
-        Self::Database(Box::new(error))
+        Self::of(error)
     }
 }
 
 impl From<sqlx::Error> for RecordError {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(Box::new(error))
+        Self::of(error)
     }
 }
 
@@ -111,6 +141,49 @@ pub(crate) async fn record(
     Ok(recorded)
 }
 
+/// Records a run whose end [`record`] can never record: the job is discarded with `reason`, and whatever else of the end
+/// can be written is.
+///
+/// # Errors
+///
+/// [`RecordError`]; nothing is recorded then.
+pub(crate) async fn record_refused(
+    shop: &Shop,
+    actor: &ActorSpec,
+    job: &ClaimedJob,
+    reason: &str,
+) -> Result<Recorded, RecordError> {
+    let message = one_line(&format!("the end of the run could not be recorded: {reason}"));
+    let mut connection = shop.pool.acquire().await?;
+    let mut transaction = connection.begin().await?;
+    discard(&mut transaction, job.lease, &message).await?;
+    let mut recorded = Recorded {
+        outcome: botticelli_actors::Outcome::Failure,
+        message: Some(message),
+        succeeded: 0,
+        failed: 1,
+        breaker_tripped: false,
+        consecutive_failures: None,
+    };
+    // What was refused may be refused again, and the job must end all the same.
+    let mut rest = transaction.begin().await?;
+    let closed = async {
+        end(&mut rest, actor, job, &mut recorded, &json!({})).await?;
+        clear_checkpoints(&mut rest, job.lease.job.0).await?;
+        release(&mut rest, job.lease.job.0).await.map_err(RecordError::from)
+    };
+    match closed.await {
+        Ok(()) => rest.commit().await?,
+        Err(RecordError::Refused(error)) => {
+            rest.rollback().await?;
+            tracing::error!(job.id = %job.lease.job, error = chain(&*error), "Discarded job {} and could not close its run", job.lease.job);
+        }
+        Err(error) => return Err(error),
+    }
+    transaction.commit().await?;
+    Ok(recorded)
+}
+
 async fn record_outcome(
     connection: &mut PgConnection,
     actor: &ActorSpec,
@@ -122,38 +195,44 @@ async fn record_outcome(
     let job_id = job.lease.job.0;
     let traceparent = outcome.traceparent.as_deref();
     let mut metadata = outcome.metadata.clone();
-    match &outcome.work {
+    // Whether other actors have something to go on with.
+    let has_output = match &outcome.work {
         Work::Drafts(drafts) => {
             let stored = store_drafts(connection, &actor.name, job_id, drafts, traceparent).await?;
             note(&mut metadata, "potential_posts", json!(stored));
+            !drafts.is_empty()
         }
         Work::Verdicts(verdicts) => {
             let (mut approved, mut rejected) = (Vec::new(), Vec::new());
             for verdict in verdicts {
-                if decide(connection, job_id, &actor.name, verdict).await? {
+                let verdict = Verdict {
+                    reason: one_line(&verdict.reason),
+                    ..verdict.clone()
+                };
+                if decide(connection, job_id, &actor.name, &verdict).await? {
                     if verdict.approved { &mut approved } else { &mut rejected }.push(verdict.post_id);
                 }
             }
             note(&mut metadata, "approved", json!(approved));
             note(&mut metadata, "rejected", json!(rejected));
+            // What another job has decided on meanwhile is that job's output.
+            !approved.is_empty()
         }
-        Work::Stored | Work::Nothing(_) => {}
-    }
-    if outcome.has_output() {
+        Work::Stored => outcome.succeeded > 0,
+        Work::Nothing(_) => false,
+    };
+    if has_output {
         for follower in &actor.followers {
-            let next = NewJob {
-                queue: follower,
-                args: json!({}),
-                source: Source::After,
-                traceparent,
-            };
-            enqueue_unless_waiting(connection, &next).await?;
+            call(connection, follower, traceparent).await?;
         }
     }
     let (ended, message) = match (&outcome.work, outcome.failures.is_empty()) {
-        (Work::Nothing(reason), true) => (botticelli_actors::Outcome::Skipped, Some(reason.clone())),
+        (Work::Nothing(reason), true) => (botticelli_actors::Outcome::Skipped, Some(one_line(reason))),
         (_, true) => (botticelli_actors::Outcome::Success, None),
-        (_, false) => (botticelli_actors::Outcome::Failure, Some(outcome.failures.join("; "))),
+        (_, false) => (
+            botticelli_actors::Outcome::Failure,
+            Some(one_line(&outcome.failures.join("; "))),
+        ),
     };
     let failed = u32::try_from(outcome.failures.len()).unwrap_or(u32::MAX);
     let mut recorded = Recorded {
@@ -170,6 +249,33 @@ async fn record_outcome(
     Ok(recorded)
 }
 
+/// Enqueues a job of a follower. One that has no queue, or takes no jobs, is no reason to lose what was done.
+async fn call(connection: &mut PgConnection, follower: &str, traceparent: Option<&str>) -> Result<(), RecordError> {
+    let next = NewJob {
+        queue: follower,
+        args: json!({}),
+        source: Source::After,
+        traceparent,
+    };
+    let mut savepoint = connection.begin().await?;
+    match enqueue_unless_waiting(&mut savepoint, &next).await {
+        Ok(_) => savepoint.commit().await?,
+        Err(QueueError::Invalid(reason)) => {
+            savepoint.rollback().await?;
+            tracing::error!(
+                queue.name = follower,
+                error = reason,
+                "Could not enqueue a job of {follower}: {reason}"
+            );
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
+/// The longest wait before a next try that another side may ask for, unless the queue's own back-off may be longer.
+const LONGEST_WAIT: Duration = Duration::from_hours(1);
+
 async fn record_job_failure(
     connection: &mut PgConnection,
     shop: &Shop,
@@ -177,10 +283,13 @@ async fn record_job_failure(
     job: &ClaimedJob,
     failure: &JobFailure,
 ) -> Result<Recorded, RecordError> {
-    let error = failure.to_string();
+    let error = one_line(&failure.to_string());
     let exhausted = match failure {
         JobFailure::Retry { after, .. } => {
-            let delay = after.unwrap_or_else(|| shop.backoff.delay(job.tries, jitter()));
+            let delay = after.map_or_else(
+                || shop.backoff.delay(job.tries, jitter()),
+                |asked| asked.min(shop.backoff.cap.max(LONGEST_WAIT)),
+            );
             retry(connection, job, delay, &error).await? == Retried::Exhausted
         }
         JobFailure::Discard(_) | JobFailure::Interrupted => {

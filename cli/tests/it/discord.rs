@@ -122,6 +122,36 @@ async fn a_rate_limit_is_waited_for_and_a_refused_token_leaves_the_post_for_late
 }
 
 #[tokio::test]
+async fn a_text_that_discord_never_takes_is_given_up_and_the_next_one_is_published() {
+    let long = "x".repeat(2001);
+    let stage = stage_with(&[&long, "Short."]).await;
+    let _worker = stage.worker().await;
+    stage.enqueue("posting").await;
+    stage
+        .database
+        .until("exists (select from botticelli.job_history)")
+        .await;
+    assert_eq!(shown(&stage), ["Short."]);
+    let states = "select state, error is not null from botticelli.deliveries order by approved_post_id";
+    assert_eq!(stage.database.rows(states).await, ["failed|t", "published|f"]);
+    assert_eq!(stage.runs().await, ["posting|1|failure"]);
+}
+
+#[tokio::test]
+async fn a_channel_that_is_gone_keeps_its_posts() {
+    let stage = stage_with(&["Wait."]).await;
+    stage.discord.remove_channel(CHANNEL);
+    let _worker = stage.worker().await;
+    stage.enqueue("posting").await;
+    stage
+        .database
+        .until("exists (select from botticelli.job_history where state = 'discarded')")
+        .await;
+    let waiting = "select state, job_id from botticelli.deliveries";
+    assert_eq!(stage.database.row(waiting).await, "planned|");
+}
+
+#[tokio::test]
 async fn a_worker_killed_between_discords_answer_and_its_record_publishes_once() {
     let stage = stage_with(&["Once."]).await;
     let (_scheduler, mut victim) = tokio::join!(stage.scheduler(), stage.worker());

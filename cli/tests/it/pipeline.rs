@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use botticelli_testkit::LlmReply;
+
 use crate::stage::{Stage, pipeline};
 
 const ALL_PUBLISHED: &str = "not exists (select from botticelli.jobs)
@@ -84,4 +86,27 @@ async fn a_job_enqueued_by_sql_runs_on_an_idle_fleet_and_a_bad_one_hurts_nobody(
 
     stage.enqueue("generation").await;
     stage.database.until(ALL_PUBLISHED).await;
+}
+
+#[tokio::test]
+async fn a_round_that_fails_costs_its_own_drafts_and_the_run_says_so() {
+    let stage = Stage::new(&pipeline("manual", "noop")).await;
+    let _worker = stage.worker().await;
+    // The second act of the first of two rounds.
+    stage.llm.reply_next(LlmReply::Text("a walk".to_owned()));
+    stage
+        .llm
+        .reply_next(LlmReply::Json(serde_json::json!({ "body": "short" })));
+    stage.enqueue_two_rounds().await;
+    stage.database.until(ALL_PUBLISHED).await;
+    let run = "select attempt, outcome, skills_failed, error_message
+               from botticelli.actor_server_executions where actor_name = 'generation'";
+    let run = stage.database.row(run).await;
+    assert!(
+        run.starts_with("1|failure|1|act 2 `post` of narrative `question` failed"),
+        "{run}"
+    );
+    // Nothing was asked of the tip and the welcome of the first round; the second round is whole.
+    let published = "select count(*) from botticelli.deliveries where state = 'published'";
+    assert_eq!(stage.database.row(published).await, "3");
 }

@@ -58,12 +58,12 @@ impl Folder {
 async fn an_unknown_key_is_refused_with_its_place_and_a_suggestion() {
     let folder = Folder::with("[queue]\nleese = \"3s\"\n");
     let expected = "error: `~/botticelli.toml`:2:1: unknown key `leese`; did you mean `lease`?";
-    for program in [
-        PathBuf::from(CLI),
-        binary("botticelli-worker"),
-        binary("botticelli-scheduler"),
-    ] {
-        let args: &[&str] = if program == PathBuf::from(CLI) { &["up"] } else { &[] };
+    let programs: [(PathBuf, &[&str]); 3] = [
+        (PathBuf::from(CLI), &["up"]),
+        (binary("botticelli-worker"), &[]),
+        (binary("botticelli-scheduler"), &[]),
+    ];
+    for (program, args) in programs {
         assert_eq!(folder.refusal(program, args, None).await, expected);
     }
 }

@@ -136,6 +136,21 @@ pub async fn mark_lost(connection: &mut PgConnection, job_id: i64, attempt: i32)
     Ok(())
 }
 
+/// The runs (job, attempt) that have been open for longer than a minute.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the rows could not be read.
+pub async fn open_executions(connection: &mut PgConnection) -> Result<Vec<(i64, i32)>, ActorsError> {
+    sqlx::query_as(
+        "select job_id, attempt from botticelli.actor_server_executions
+         where outcome = 'running' and started_at < now() - interval '1 minute'",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(ActorsError::reading)
+}
+
 /// A run.
 #[derive(Debug, Clone, PartialEq, FromRow)]
 pub struct ExecutionRow {

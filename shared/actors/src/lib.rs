@@ -13,8 +13,10 @@ mod registry;
 pub use checkpoint::{clear_checkpoints, load_checkpoint, save_checkpoint};
 pub use execution::{
     Ending, ExecutionRow, Outcome, finish_execution, get_execution, list_actor_executions, list_executions, mark_lost,
-    start_execution,
+    open_executions, start_execution,
 };
 pub use failure::ActorsError;
 pub use pause::{Breaker, BreakerChange, half_open_due_breakers, pause, record_failure, record_success, resume};
-pub use registry::{ActorRow, Registration, get_actor, list_actors, register, retire_missing, set_next_run};
+pub use registry::{
+    ActorRow, Registration, get_actor, list_actors, lock_actors, register, retire_missing, set_next_run,
+};

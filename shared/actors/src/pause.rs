@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, postgres::PgQueryResult};
 
 use crate::ActorsError;
 
@@ -32,18 +32,13 @@ pub struct BreakerChange {
 ///
 /// [`ActorsError`] when the row could not be written.
 pub async fn pause(pool: &PgPool, actor: &str, by: &str) -> Result<bool, ActorsError> {
-    let paused = sqlx::query(
-        "update botticelli.actor_server_state
-         set is_paused = true, paused_reason = 'manual', paused_by = $2, paused_at = now(), breaker_state = 'closed',
-             breaker_retry_at = null
-         where task_id = $1",
+    known(
+        sqlx::query("select botticelli.pause($1, $2)")
+            .bind(actor)
+            .bind(by)
+            .execute(pool)
+            .await,
     )
-    .bind(actor)
-    .bind(by)
-    .execute(pool)
-    .await
-    .map_err(ActorsError::writing)?;
-    Ok(paused.rows_affected() == 1)
 }
 
 /// Ends a pause of either kind and forgives the failures. `false` when there is no such actor.
@@ -52,16 +47,21 @@ pub async fn pause(pool: &PgPool, actor: &str, by: &str) -> Result<bool, ActorsE
 ///
 /// [`ActorsError`] when the row could not be written.
 pub async fn resume(pool: &PgPool, actor: &str) -> Result<bool, ActorsError> {
-    let resumed = sqlx::query(
-        "update botticelli.actor_server_state
-         set is_paused = false, consecutive_failures = 0, breaker_state = 'closed'
-         where task_id = $1",
+    known(
+        sqlx::query("select botticelli.resume($1)")
+            .bind(actor)
+            .execute(pool)
+            .await,
     )
-    .bind(actor)
-    .execute(pool)
-    .await
-    .map_err(ActorsError::writing)?;
-    Ok(resumed.rows_affected() == 1)
+}
+
+/// Tells the refusal of an unknown actor from a failing database.
+fn known(answer: Result<PgQueryResult, sqlx::Error>) -> Result<bool, ActorsError> {
+    match answer {
+        Ok(_) => Ok(true),
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("22023") => Ok(false),
+        Err(error) => Err(ActorsError::writing(error)),
+    }
 }
 
 /// Counts a failed run, and opens the breaker at the threshold or when the failed run was the probe.

@@ -46,6 +46,21 @@ pub async fn register(connection: &mut PgConnection, actor: &Registration<'_>) -
     Ok(())
 }
 
+/// Locks the rows of the named actors until the caller's transaction ends, in the order of their names, so that two who
+/// lock several do not wait for each other. Names without a row are passed over.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the rows could not be locked.
+pub async fn lock_actors(connection: &mut PgConnection, names: &[String]) -> Result<(), ActorsError> {
+    sqlx::query("select from botticelli.actor_server_state where task_id = any ($1) order by task_id for update")
+        .bind(names)
+        .execute(connection)
+        .await
+        .map_err(ActorsError::writing)?;
+    Ok(())
+}
+
 /// Disables the actors that the configuration no longer has. Their history stays. Gives their names.
 ///
 /// # Errors

@@ -1,6 +1,6 @@
 //! Making a configuration's actors known to the database, as queues and as actors, in one transaction.
 
-use botticelli_actors::{ActorsError, Registration, retire_missing};
+use botticelli_actors::{ActorsError, Registration, lock_actors, retire_missing};
 use botticelli_queue::{QueueError, register_queue};
 use botticelli_settings::Settings;
 use sqlx::PgPool;
@@ -28,6 +28,9 @@ pub enum RegisterError {
 /// [`RegisterError`]; nothing is registered then.
 pub async fn register_fleet(pool: &PgPool, settings: &Settings, retires: bool) -> Result<Vec<String>, RegisterError> {
     let mut transaction = pool.begin().await.map_err(RegisterError::Transaction)?;
+    let names: Vec<String> = settings.actors.keys().cloned().collect();
+    // A pause locks the actor and then its queue; to take the queue first would be to wait for each other.
+    lock_actors(&mut transaction, &names).await?;
     for actor in settings.actors.values() {
         let kind = actor.kind.as_str();
         register_queue(&mut transaction, &actor.name, kind, settings.queue.max_attempts.get()).await?;
@@ -42,7 +45,6 @@ pub async fn register_fleet(pool: &PgPool, settings: &Settings, retires: bool) -
     }
     let mut missing = Vec::new();
     if retires {
-        let names: Vec<String> = settings.actors.keys().cloned().collect();
         missing = retire_missing(&mut transaction, &names).await?;
     }
     transaction.commit().await.map_err(RegisterError::Transaction)?;

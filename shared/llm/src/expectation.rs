@@ -49,6 +49,10 @@ impl Expectation {
             model: model.to_owned(),
             detail,
         };
+        let nul = || bad("it holds the character U+0000, which nothing here can store".to_owned());
+        if text.contains('\0') {
+            return Err(nul());
+        }
         let Some(validator) = &self.schema else {
             return match text.trim() {
                 "" => Err(bad("the text is empty".to_owned())),
@@ -66,6 +70,9 @@ impl Expectation {
         }
         let json = serde_json::from_str(without_fence(text))
             .map_err(|error| bad(format!("not JSON ({error}): `{}`", excerpt(text))))?;
+        if holds_nul(&json) {
+            return Err(nul());
+        }
         let breaches: Vec<String> = validator
             .iter_errors(&json)
             .take(NAMED_BREACHES)
@@ -76,6 +83,18 @@ impl Expectation {
         } else {
             Err(bad(format!("against the JSON schema: {}", breaches.join("; "))))
         }
+    }
+}
+
+/// Whether a string of the JSON, written with an escape, holds the one character that PostgreSQL refuses.
+fn holds_nul(json: &Value) -> bool {
+    match json {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(fields) => fields
+            .iter()
+            .any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
@@ -100,10 +119,12 @@ fn without_fence(text: &str) -> &str {
         .map_or(text, |body| body.strip_prefix("json").unwrap_or(body).trim())
 }
 
-/// The start of a foreign text on one line, short enough for an error message.
+/// The start of a foreign text on one line, short enough for an error message and without control characters: they would
+/// steer the terminal of whoever reads it, and a database refuses one of them.
 pub(crate) fn excerpt(text: &str) -> String {
     const LIMIT: usize = 200;
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    line.retain(|letter| !letter.is_control());
     match line.char_indices().nth(LIMIT) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
@@ -218,8 +239,19 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_with_a_nul_character_is_a_bad_reply_however_it_is_written() {
+        for text in ["{\"title\": \"A\0\"}", r#"{"title": "A\u0000"}"#] {
+            let Err(message) = read(post(), text) else {
+                panic!("{text:?} cannot be stored");
+            };
+            assert!(message.contains("U+0000"), "{message}");
+        }
+    }
+
+    #[test]
     fn an_excerpt_is_one_short_line() {
         assert_eq!(excerpt("<html>\n  <body>"), "<html> <body>");
+        assert_eq!(excerpt("a\0b\u{1b}[2J"), "ab[2J");
         assert_eq!(excerpt(&"é".repeat(500)).chars().count(), 201);
     }
 }

@@ -163,5 +163,14 @@ fn not_answered(error: &reqwest::Error) -> SendError {
 /// The error and its causes on one line, because a `SendError` is stored as text.
 fn words_of(error: &reqwest::Error) -> String {
     let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}"))
+    on_one_line(&causes.fold(error.to_string(), |words, cause| format!("{words}: {cause}")))
+}
+
+/// Foreign words without control characters, which a database may refuse and a terminal obeys.
+fn on_one_line(words: &str) -> String {
+    words
+        .chars()
+        .map(|letter| if letter.is_whitespace() { ' ' } else { letter })
+        .filter(|letter| !letter.is_control())
+        .collect()
 }

@@ -69,7 +69,7 @@ pub struct Undelivered {
 }
 
 /// The oldest approved post without a delivery to this channel, locked until the caller's transaction ends; other callers
-/// get the next one.
+/// get the next one. A channel that is new does not get what was published elsewhere before it.
 ///
 /// # Errors
 ///
@@ -84,6 +84,10 @@ pub async fn next_undelivered(
          where not exists (
            select from botticelli.deliveries
            where approved_post_id = post.id and platform = $1 and channel = $2
+         )
+         and (
+           posted_at is null
+           or approved_at > (select min(created_at) from botticelli.deliveries where platform = $1 and channel = $2)
          )
          order by id limit 1
          for update skip locked",

@@ -152,15 +152,16 @@ pub async fn begin_send(connection: &mut PgConnection, delivery_id: i64, nonce: 
 
 /// Notes that the last try certainly published nothing: the delivery is planned again, as if it had not been begun.
 ///
-/// Only right for a delivery whose earlier tries published nothing either.
+/// Only right for a delivery whose earlier tries published nothing either. Does nothing when another try has begun since:
+/// a worker that was stopped for a while must not undo what its successor did.
 ///
 /// # Errors
 ///
 /// [`PostsError`] when the row could not be written.
 pub async fn unsend(pool: &PgPool, delivery_id: i64, error: &str) -> Result<(), PostsError> {
     sqlx::query(
-        "update botticelli.deliveries set state = 'planned', first_sent_at = null, error = $2
-         where id = $1 and state = 'sending'",
+        "update botticelli.deliveries set state = 'planned', first_sent_at = null, sends = 0, error = $2
+         where id = $1 and state = 'sending' and sends = 1",
     )
     .bind(delivery_id)
     .bind(error)
@@ -252,6 +253,22 @@ pub async fn release(connection: &mut PgConnection, job_id: i64) -> Result<(), P
     .await
     .map_err(PostsError::writing)?;
     Ok(())
+}
+
+/// The jobs that have deliveries or posts in hand, whether they still exist or not.
+///
+/// # Errors
+///
+/// [`PostsError`] when the rows could not be read.
+pub async fn jobs_in_hand(connection: &mut PgConnection) -> Result<Vec<i64>, PostsError> {
+    sqlx::query_scalar(
+        "select job_id from botticelli.deliveries where state in ('planned', 'sending') and job_id is not null
+         union
+         select review_job_id from botticelli.potential_posts where status = 'in_review'",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(PostsError::reading)
 }
 
 /// The deliveries published after `after`, oldest first.

@@ -11,8 +11,8 @@ mod table;
 
 pub use approved::{Undelivered, Verdict, decide, next_undelivered};
 pub use delivery::{
-    Delivery, DeliveryState, NewDelivery, PublishedPost, begin_send, fail, in_hand, mark_unconfirmed, plan, published,
-    record_published, release, unsend,
+    Delivery, DeliveryState, NewDelivery, PublishedPost, begin_send, fail, in_hand, jobs_in_hand, mark_unconfirmed,
+    plan, published, record_published, release, unsend,
 };
 pub use failure::PostsError;
 pub use potential::{Draft, InReview, store_drafts, take_for_review, waiting};

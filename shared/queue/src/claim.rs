@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use sqlx::{FromRow, PgPool};
 
 use crate::{ClaimedJob, JobId, Lease, QueueError, WorkerId};
@@ -12,7 +11,7 @@ use crate::{ClaimedJob, JobId, Lease, QueueError, WorkerId};
 struct Row {
     id: JobId,
     kind: String,
-    args: Value,
+    args: String,
     attempt: i32,
     interruptions: i32,
     max_attempts: i32,
@@ -30,7 +29,8 @@ struct Row {
 ///
 /// # Errors
 ///
-/// [`QueueError::Database`] when the statement fails; no job is claimed then.
+/// [`QueueError::Database`] when the statement fails or its answer is lost. In the second case jobs may be claimed without
+/// anybody knowing; [`put_back_strays`](crate::put_back_strays()) returns them.
 pub async fn claim(
     pool: &PgPool,
     queue: &Arc<str>,

@@ -36,6 +36,9 @@ pub async fn enqueue(connection: &mut PgConnection, job: &NewJob<'_>) -> Result<
 
 /// Enqueues one job unless one already waits in the queue; `None` when one does. A running one does not count.
 ///
+/// The one that waits is locked until the caller's transaction ends, so it runs after that and sees what it wrote. One that
+/// somebody else has locked is about to be claimed and does not count either.
+///
 /// # Errors
 ///
 /// As [`enqueue`].
@@ -43,14 +46,12 @@ pub async fn enqueue_unless_waiting(
     connection: &mut PgConnection,
     job: &NewJob<'_>,
 ) -> Result<Option<JobId>, QueueError> {
-    let waits: bool = sqlx::query_scalar(
-        "select exists (select from botticelli.jobs where queue = $1 and state <> 'running' and run_at <= now())",
-    )
-    .bind(job.queue)
-    .fetch_one(&mut *connection)
-    .await
-    .map_err(QueueError::while_doing("look for waiting jobs"))?;
-    if waits {
+    let waiting = sqlx::query(include_str!("sql/lock_waiting.sql"))
+        .bind(job.queue)
+        .execute(&mut *connection)
+        .await
+        .map_err(QueueError::while_doing("look for waiting jobs"))?;
+    if waiting.rows_affected() > 0 {
         Ok(None)
     } else {
         enqueue(connection, job).await.map(Some)

@@ -3,7 +3,6 @@
 use std::{fmt, sync::Arc};
 
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use uuid::Uuid;
 
 /// Identity of one row in `jobs`, kept when the row moves to `job_history`. Never reused.
@@ -80,8 +79,9 @@ pub struct ClaimedJob {
     pub queue: Arc<str>,
     /// The actor's kind when the job was enqueued.
     pub kind: String,
-    /// The arguments as stored; the handler checks them.
-    pub args: Value,
+    /// The arguments as stored, in JSON. The handler reads them: what PostgreSQL takes for JSON can be more than a reader
+    /// bears (`1e400`, deep nesting), and that must cost this job only, not the claim.
+    pub args: String,
     /// Tries so far, this one included, without the interrupted ones.
     pub tries: i32,
     /// Tries allowed.

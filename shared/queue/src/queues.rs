@@ -29,17 +29,20 @@ pub async fn register_queue(
     Ok(())
 }
 
-/// Whether a job of this queue waits or runs.
+/// Whether a job of this queue runs, is due, or waits for its next try. One that is only due later does not count.
 ///
 /// # Errors
 ///
 /// [`QueueError::Database`] when the statement fails.
 pub async fn has_unfinished(connection: &mut PgConnection, queue: &str) -> Result<bool, QueueError> {
-    sqlx::query_scalar("select exists (select from botticelli.jobs where queue = $1)")
-        .bind(queue)
-        .fetch_one(connection)
-        .await
-        .map_err(QueueError::while_doing("look for unfinished jobs"))
+    sqlx::query_scalar(
+        "select exists (
+           select from botticelli.jobs where queue = $1 and (state in ('running', 'retryable') or run_at <= now()))",
+    )
+    .bind(queue)
+    .fetch_one(connection)
+    .await
+    .map_err(QueueError::while_doing("look for unfinished jobs"))
 }
 
 /// How much a queue holds.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
+use sqlx::{PgConnection, PgPool};
 
-use crate::{ClaimedJob, Lease, QueueError};
+use crate::{ClaimedJob, JobId, Lease, QueueError, WorkerId};
 
 /// What a failed try led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,31 @@ pub async fn snooze(connection: &mut PgConnection, lease: Lease, delay: Duration
 /// As [`complete`].
 pub async fn hand_back(connection: &mut PgConnection, lease: Lease) -> Result<(), QueueError> {
     put_back(connection, lease, Duration::ZERO, None, 1).await
+}
+
+/// Hands back the jobs of `queue` that are claimed for `worker` and are not among `in_hand`: those of a claim whose answer
+/// was lost. They are due again at once and have not used a try. Gives their number.
+///
+/// Only the one that claims from `queue` for `worker` knows what is in hand, and it must not claim at the same time.
+///
+/// # Errors
+///
+/// [`QueueError::Database`] when the statement fails.
+pub async fn put_back_strays(
+    pool: &PgPool,
+    queue: &str,
+    worker: WorkerId,
+    in_hand: &[JobId],
+) -> Result<u64, QueueError> {
+    let in_hand: Vec<i64> = in_hand.iter().map(|job| job.0).collect();
+    let strays = sqlx::query(include_str!("sql/put_back_strays.sql"))
+        .bind(queue)
+        .bind(worker)
+        .bind(in_hand)
+        .execute(pool)
+        .await
+        .map_err(QueueError::while_doing("put back jobs whose claim was lost"))?;
+    Ok(strays.rows_affected())
 }
 
 async fn finish(

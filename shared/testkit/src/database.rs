@@ -8,6 +8,7 @@ mod statements;
 mod template;
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sqlx::postgres::PgPoolOptions;
@@ -16,6 +17,9 @@ use tokio::sync::OnceCell;
 
 /// After this long a database is taken for one that a killed test left behind.
 const STALE: Duration = Duration::from_hours(1);
+
+/// How long the end of a test waits for the end of its database.
+const GOODBYE: Duration = Duration::from_secs(3);
 
 /// An empty, migrated database that exists as long as this value.
 #[derive(Debug)]
@@ -112,9 +116,10 @@ async fn drop_database(maintenance: &mut PgConnection, name: &str) -> Result<(),
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let (url, name) = (self.maintenance_url.clone(), self.name.clone());
+        let (gone, goodbye) = mpsc::channel();
         // The runtime of the test cannot be waited on from here, so the goodbye has a thread and a runtime of its own.
         // What it does not manage, `drop_stale` does.
-        let goodbye = std::thread::spawn(move || {
+        std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
                 runtime.block_on(async {
@@ -124,7 +129,9 @@ impl Drop for TestDatabase {
                     }
                 });
             }
+            let _ = gone.send(());
         });
-        let _ = goodbye.join();
+        // The server waits for clients that are logging in, and one of this runtime cannot go on before this returns.
+        let _ = goodbye.recv_timeout(GOODBYE);
     }
 }

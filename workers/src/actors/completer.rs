@@ -10,7 +10,7 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::{
     outcome::{Outcome, chain},
-    record::{RecordError, Recorded, record},
+    record::{RecordError, Recorded, record, record_refused},
     shop::{ActorSpec, Shop},
 };
 
@@ -34,6 +34,9 @@ impl std::fmt::Debug for Settle {
     }
 }
 
+/// Longer than any statement may take at the server (`shared/database`).
+const DATABASE_PATIENCE: Duration = Duration::from_secs(35);
+
 /// Records the ends of jobs.
 pub(super) struct Completer;
 
@@ -53,13 +56,23 @@ impl Actor for Completer {
         shop: &mut Arc<Shop>,
     ) -> Result<(), ActorProcessingErr> {
         let job = &settle.finished.job;
-        match record(shop, &settle.actor, &settle.finished).await {
+        let mut recorded = in_time(record(shop, &settle.actor, &settle.finished)).await;
+        if let Err(RecordError::Refused(error)) = &recorded {
+            let reason = chain(&**error);
+            tracing::error!(job.id = %job.lease.job, error = reason, "The end of job {} cannot be recorded; discarding it", job.lease.job);
+            recorded = in_time(record_refused(shop, &settle.actor, job, &reason)).await;
+        }
+        match recorded {
             Ok(recorded) => {
                 report(shop, &settle, &recorded);
                 (settle.done)();
             }
             Err(RecordError::LeaseLost(error)) => {
                 tracing::warn!(job.id = %job.lease.job, job.attempt = job.lease.attempt, "Dropped a result: {error}");
+                (settle.done)();
+            }
+            Err(RecordError::Refused(error)) => {
+                tracing::error!(job.id = %job.lease.job, error = chain(&*error), "Gave up job {}: not even its discarding could be recorded", job.lease.job);
                 (settle.done)();
             }
             Err(RecordError::Database(error)) => {
@@ -72,6 +85,13 @@ impl Actor for Completer {
         }
         Ok(())
     }
+}
+
+/// Gives the database its own statement timeout and some more. A server that is gone without a word would otherwise hold
+/// up the ends of all jobs for ever.
+async fn in_time(recording: impl Future<Output = Result<Recorded, RecordError>>) -> Result<Recorded, RecordError> {
+    let recorded = tokio::time::timeout(DATABASE_PATIENCE, recording).await;
+    recorded.unwrap_or_else(|elapsed| Err(RecordError::Database(Box::new(elapsed))))
 }
 
 /// Counts and logs a recorded end, once. Gauges about the actor as a whole are the scheduler's: no worker sees all of it.

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use botticelli_control::Heartbeat;
 use botticelli_lifecycle::Shutdown;
-use botticelli_queue::{Finished, release_worker};
+use botticelli_queue::{Finished, Lease, release_worker};
 use botticelli_schedule::Clock;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent, concurrency::JoinHandle};
 use sqlx::PgPool;
@@ -150,7 +150,7 @@ async fn beat(root: ActorRef<RootMessage>, heartbeat: Heartbeat) {
 enum RootMessage {
     Wake(Option<String>),
     Settle(Box<Finished<Outcome>>),
-    Settled(Arc<str>),
+    Settled(Arc<str>, Lease),
     Tell(Arc<str>, NarrativeActorMessage),
     GetStatus(RpcReplyPort<Vec<ActorStatus>>),
     Drain(RpcReplyPort<()>),
@@ -243,9 +243,9 @@ impl Actor for Root {
                 }
             }
             RootMessage::Settle(finished) => state.settle(&myself, *finished),
-            RootMessage::Settled(queue) => {
+            RootMessage::Settled(queue, lease) => {
                 if let Some(actor) = state.narrative_actors.get(&queue) {
-                    actor.cast(NarrativeActorMessage::Finished).ok();
+                    actor.cast(NarrativeActorMessage::Finished(lease)).ok();
                 }
             }
             RootMessage::GetStatus(reply) => {
@@ -292,13 +292,12 @@ impl Actor for Root {
         };
         if let Some(part) = state.part_of(&failed) {
             tracing::error!("The {part:?} of this worker failed ({reason}); replacing it");
-            // Its mailbox is gone, and with it results that were not recorded: the fleet runs those jobs again.
-            if let Some(keeper) = &state.lease_keeper
-                && part == Part::Completer
-            {
-                keeper.cast(LeaseKeeperMessage::Renounce).ok();
-            } else if part == Part::LeaseKeeper {
+            if part == Part::LeaseKeeper {
                 state.shop.identity.renounce();
+            } else if let Some(keeper) = &state.lease_keeper {
+                // With it went results that were not recorded, or the knowledge of what is in hand: the fleet runs those
+                // jobs again.
+                keeper.cast(LeaseKeeperMessage::Renounce).ok();
             }
             drop(myself.send_after(RESPAWN_AFTER, move || RootMessage::Respawn(part)));
         }
@@ -351,13 +350,13 @@ impl RootState {
     }
 
     fn settle(&self, myself: &ActorRef<RootMessage>, finished: Finished<Outcome>) {
-        let queue = Arc::clone(&finished.job.queue);
+        let (queue, lease) = (Arc::clone(&finished.job.queue), finished.job.lease);
         let Some(actor) = self.specs.get(&queue).cloned() else {
             return;
         };
         let root = myself.clone();
         let done = Box::new(move || {
-            root.cast(RootMessage::Settled(queue)).ok();
+            root.cast(RootMessage::Settled(queue, lease)).ok();
         });
         let settle = Settle {
             finished,

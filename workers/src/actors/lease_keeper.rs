@@ -1,8 +1,14 @@
 //! The actor that keeps this process's lease, whatever its jobs are doing.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
-use botticelli_queue::{register_worker, release_worker, renew_lease};
+use botticelli_queue::{WorkerId, register_worker, release_worker, renew_lease};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use sqlx::PgPool;
 
@@ -13,8 +19,6 @@ use crate::{identity::Identity, outcome::chain};
 pub(super) enum LeaseKeeperMessage {
     /// Renew the lease, or register when there is none.
     Renew,
-    /// The lease as of this renewal is about to end; sent by a timer that only matters if no later renewal came through.
-    Expiring(u64),
     /// Something that held jobs is gone: let the fleet have them.
     Renounce,
 }
@@ -32,8 +36,9 @@ pub(super) struct Arguments {
 pub(super) struct State {
     arguments: Arguments,
     renewals: u64,
-    /// The last renewal that the database confirmed; 0 when the identity is not registered.
-    confirmed: u64,
+    /// The last renewal that the database confirmed; 0 when the identity is not registered. Shared with the timers that
+    /// end a lease, which must not wait behind a renewal that hangs.
+    confirmed: Arc<AtomicU64>,
     database_failed: bool,
 }
 
@@ -46,10 +51,11 @@ impl Actor for LeaseKeeper {
     type Arguments = Arguments;
 
     async fn pre_start(&self, myself: ActorRef<Self::Msg>, arguments: Arguments) -> Result<State, ActorProcessingErr> {
+        let confirmed = Arc::new(AtomicU64::new(0));
         let mut state = State {
             arguments,
             renewals: 0,
-            confirmed: 0,
+            confirmed,
             database_failed: false,
         };
         state.renew(&myself).await;
@@ -64,18 +70,13 @@ impl Actor for LeaseKeeper {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             LeaseKeeperMessage::Renew => state.renew(&myself).await,
-            LeaseKeeperMessage::Expiring(renewal) if renewal == state.confirmed => {
-                state.lose("the lease could not be renewed in time");
-            }
-            LeaseKeeperMessage::Expiring(_) => {}
             LeaseKeeperMessage::Renounce => {
                 let old = state.lose("a part of this process failed");
                 // Rescue need not wait for the lease to end.
-                if let Err(error) = release_worker(&state.arguments.pool, old).await {
-                    tracing::warn!(
-                        error = chain(&error),
-                        "Could not release worker {old}; its lease ends by itself"
-                    );
+                let released = release_worker(&state.arguments.pool, old);
+                let released = tokio::time::timeout(state.arguments.heartbeat, released).await;
+                if !matches!(released, Ok(Ok(()))) {
+                    tracing::warn!("Could not release worker {old}; its lease ends by itself");
                 }
             }
         }
@@ -87,32 +88,30 @@ impl State {
     /// One heartbeat; sets the timers of the next one and of the lease's end.
     async fn renew(&mut self, myself: &ActorRef<LeaseKeeperMessage>) {
         self.renewals += 1;
-        let (
-            renewal,
-            Arguments {
-                pool,
-                identity,
-                worker_name,
-                lease,
-                heartbeat,
-            },
-        ) = (self.renewals, &self.arguments);
-        // Counted from before the statement: the database's lease is never shorter than this process believes. The margin
-        // of a heartbeat is what a job gets to stop.
-        drop(myself.send_after(lease.saturating_sub(*heartbeat), move || {
-            LeaseKeeperMessage::Expiring(renewal)
-        }));
+        let renewal = self.renewals;
+        let Arguments {
+            pool,
+            identity,
+            worker_name,
+            lease,
+            heartbeat,
+        } = &self.arguments;
+        let registered = self.confirmed.load(Ordering::SeqCst) != 0;
         let worker = identity.current();
+        // Started before the statement, so that the database's lease is never shorter than this process believes.
+        self.end_when_unconfirmed(renewal);
         let held = async {
-            if self.confirmed == 0 {
-                register_worker(pool, worker, worker_name, *lease).await.map(|()| true)
-            } else {
+            if registered {
                 renew_lease(pool, worker, *lease).await
+            } else {
+                register_worker(pool, worker, worker_name, *lease).await.map(|()| true)
             }
         };
         match tokio::time::timeout(*heartbeat, held).await {
+            // Given up in the meantime: the answer is about an identity that nobody uses any more.
+            Ok(Ok(_)) if identity.current() != worker => {}
             Ok(Ok(true)) => {
-                self.confirmed = renewal;
+                self.confirmed.store(renewal, Ordering::SeqCst);
                 if std::mem::take(&mut self.database_failed) {
                     tracing::info!("The worker's lease is renewed again");
                 }
@@ -121,20 +120,35 @@ impl State {
             Ok(Err(error)) => self.report(&chain(&error)),
             Err(_) => self.report("the database did not answer within a heartbeat"),
         }
-        let next = if self.confirmed == 0 {
-            self.arguments.heartbeat / 4
-        } else {
+        let registered = self.confirmed.load(Ordering::SeqCst) != 0;
+        let next = if registered {
             self.arguments.heartbeat
+        } else {
+            self.arguments.heartbeat / 4
         };
         drop(myself.send_after(next, || LeaseKeeperMessage::Renew));
     }
 
+    /// Gives the identity up a heartbeat before the lease of renewal `renewal` ends, unless a later one came through. That
+    /// heartbeat is what the jobs get to stop.
+    fn end_when_unconfirmed(&self, renewal: u64) {
+        let wait = self.arguments.lease.saturating_sub(self.arguments.heartbeat);
+        let (confirmed, identity) = (Arc::clone(&self.confirmed), self.arguments.identity.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            if confirmed
+                .compare_exchange(renewal, 0, Ordering::SeqCst, Ordering::SeqCst)
+                .is_ok()
+            {
+                give_up(&identity, "the lease could not be renewed in time");
+            }
+        });
+    }
+
     /// Stops every job and takes a fresh identity, to be registered by the next renewal.
-    fn lose(&mut self, reason: &str) -> botticelli_queue::WorkerId {
-        self.confirmed = 0;
-        let old = self.arguments.identity.renounce();
-        tracing::error!("Gave up worker identity {old}: {reason}; its jobs go on elsewhere");
-        old
+    fn lose(&mut self, reason: &str) -> WorkerId {
+        self.confirmed.store(0, Ordering::SeqCst);
+        give_up(&self.arguments.identity, reason)
     }
 
     fn report(&mut self, error: &str) {
@@ -142,4 +156,10 @@ impl State {
             tracing::error!(error, "The worker's lease could not be renewed; trying on");
         }
     }
+}
+
+fn give_up(identity: &Identity, reason: &str) -> WorkerId {
+    let old = identity.renounce();
+    tracing::error!("Gave up worker identity {old}: {reason}; its jobs go on elsewhere");
+    old
 }

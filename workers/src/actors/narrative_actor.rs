@@ -1,12 +1,15 @@
 //! The actor of one queue: it claims what it has room for and answers at once; the work happens elsewhere.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use botticelli_queue::{ClaimedJob, claim, hand_back, next_due};
+use botticelli_queue::{ClaimedJob, JobId, Lease, WorkerId, claim, hand_back, next_due, put_back_strays};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use crate::shop::{ActorSpec, Shop};
+
+/// The first wait for a job that is due and was not claimed.
+const FIRST_PATIENCE: Duration = Duration::from_millis(10);
 
 /// What a narrative actor is doing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +27,10 @@ pub struct ActorStatus {
 /// What can be said to a narrative actor.
 #[derive(Debug)]
 pub enum NarrativeActorMessage {
-    /// Claim what is due and run it. Sent by notifications, the poll, and finished jobs; always safe.
+    /// Claim what is due and run it. Sent by notifications; always safe.
     Execute,
+    /// As [`Execute`](Self::Execute), after putting back what was claimed and never got here. Sent by the poll.
+    Poll,
     /// Pause the actor, everywhere, for the named person.
     Pause(String),
     /// Let it run again, everywhere.
@@ -33,7 +38,7 @@ pub enum NarrativeActorMessage {
     /// Say what it is doing here.
     GetStatus(RpcReplyPort<ActorStatus>),
     /// A job of it has been settled; its slot is free.
-    Finished,
+    Finished(Lease),
     /// Claim nothing more; answer when the jobs in hand are settled.
     Shutdown(RpcReplyPort<()>),
 }
@@ -53,7 +58,12 @@ pub(super) struct State {
     actor: Arc<ActorSpec>,
     jobs: mpsc::Sender<ClaimedJob>,
     poll_interval: Duration,
-    running: usize,
+    /// The claims that this process has to settle. What else is claimed under its identity got lost on the way here.
+    in_hand: HashSet<Lease>,
+    /// Whether a claim or a hand-back ended in a way that may have left such jobs.
+    may_have_strays: bool,
+    /// How long to wait before the next look at jobs that are due and cannot be claimed.
+    patience: Duration,
     alarm: Option<JoinHandle<Result<(), ractor::MessagingErr<NarrativeActorMessage>>>>,
     shutdown: Option<Vec<RpcReplyPort<()>>>,
     database_failed: bool,
@@ -80,7 +90,9 @@ impl Actor for NarrativeActor {
             actor,
             jobs,
             poll_interval,
-            running: 0,
+            in_hand: HashSet::new(),
+            may_have_strays: false,
+            patience: FIRST_PATIENCE,
             alarm: None,
             shutdown: None,
             database_failed: false,
@@ -95,8 +107,13 @@ impl Actor for NarrativeActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             NarrativeActorMessage::Execute => state.claim(&myself).await,
-            NarrativeActorMessage::Finished => {
-                state.running = state.running.saturating_sub(1);
+            NarrativeActorMessage::Poll => {
+                state.may_have_strays = true;
+                state.claim(&myself).await;
+            }
+            NarrativeActorMessage::Finished(lease) => {
+                // One that an earlier actor of this queue claimed is not among them.
+                state.in_hand.remove(&lease);
                 state.answer_shutdown();
                 state.claim(&myself).await;
             }
@@ -127,14 +144,14 @@ impl State {
     fn status(&self) -> ActorStatus {
         ActorStatus {
             name: Arc::clone(&self.actor.name),
-            running: self.running,
+            running: self.in_hand.len(),
             slots: usize::from(self.actor.slots),
             is_draining: self.shutdown.is_some(),
         }
     }
 
     fn answer_shutdown(&mut self) {
-        if self.running == 0 {
+        if self.in_hand.is_empty() {
             for reply in self.shutdown.iter_mut().flat_map(|waiting| waiting.drain(..)) {
                 reply.send(()).ok();
             }
@@ -143,11 +160,19 @@ impl State {
 
     /// Claims into the free slots, then sets the alarm for the next job that is due, or for the next poll.
     async fn claim(&mut self, myself: &ActorRef<NarrativeActorMessage>) {
-        let free = usize::from(self.actor.slots).saturating_sub(self.running);
-        if self.shutdown.is_some() || free == 0 {
+        let worker = self.shop.identity.current();
+        if !self.put_back_strays(worker).await {
+            return self.set_alarm(myself, self.poll_interval);
+        }
+        if self.shutdown.is_some() {
             return;
         }
-        let worker = self.shop.identity.current();
+        // The ends of jobs of an identity that was given up may never be told here; their slots are free all the same.
+        self.in_hand.retain(|lease| lease.worker == worker);
+        let free = usize::from(self.actor.slots).saturating_sub(self.in_hand.len());
+        if free == 0 {
+            return;
+        }
         let limit = u16::try_from(free).unwrap_or(u16::MAX);
         let wait = match claim(&self.shop.pool, &self.actor.name, limit, worker).await {
             Ok(jobs) => {
@@ -155,8 +180,9 @@ impl State {
                 let claimed = jobs.len();
                 for job in jobs {
                     tracing::debug!(job.id = %job.lease.job, job.attempt = job.lease.attempt, "Claimed job {} of {}", job.lease.job, job.queue);
+                    let lease = job.lease;
                     match self.jobs.try_send(job) {
-                        Ok(()) => self.running += 1,
+                        Ok(()) => drop(self.in_hand.insert(lease)),
                         // There is a place for every slot, so the apalis worker behind the channel is gone: the job goes
                         // back, and the root replaces this actor and its worker.
                         Err(refused) => {
@@ -165,25 +191,50 @@ impl State {
                         }
                     }
                 }
+                if claimed > 0 {
+                    self.patience = FIRST_PATIENCE;
+                }
                 if claimed == free {
                     return;
                 }
                 self.until_next_due().await
             }
             Err(error) => {
+                self.may_have_strays = true;
                 self.report_failure(&error);
                 self.poll_interval
             }
         };
-        if let Some(alarm) = self
-            .alarm
-            .replace(myself.send_after(wait, || NarrativeActorMessage::Execute))
-        {
-            alarm.abort();
+        self.set_alarm(myself, wait);
+    }
+
+    fn set_alarm(&mut self, myself: &ActorRef<NarrativeActorMessage>, wait: Duration) {
+        let alarm = myself.send_after(wait, || NarrativeActorMessage::Poll);
+        if let Some(earlier) = self.alarm.replace(alarm) {
+            earlier.abort();
         }
     }
 
-    async fn hand_back(&self, job: ClaimedJob) {
+    /// Returns what is claimed under this identity and is not in hand, if there may be such jobs. `false` when the database
+    /// did not answer.
+    async fn put_back_strays(&mut self, worker: WorkerId) -> bool {
+        if !self.may_have_strays {
+            return true;
+        }
+        let in_hand: Vec<JobId> = self.in_hand.iter().map(|lease| lease.job).collect();
+        match put_back_strays(&self.shop.pool, &self.actor.name, worker, &in_hand).await {
+            Ok(strays) => {
+                self.may_have_strays = false;
+                if strays > 0 {
+                    tracing::warn!(queue.name = %self.actor.name, strays, "Put {strays} jobs of {} back whose claim had been lost", self.actor.name);
+                }
+            }
+            Err(error) => self.report_failure(&error),
+        }
+        !self.may_have_strays
+    }
+
+    async fn hand_back(&mut self, job: ClaimedJob) {
         let handed_back = async {
             let mut connection = self.shop.pool.acquire().await.map_err(|error| error.to_string())?;
             hand_back(&mut connection, job.lease)
@@ -191,21 +242,29 @@ impl State {
                 .map_err(|error| error.to_string())
         };
         if let Err(error) = handed_back.await {
+            self.may_have_strays = true;
             tracing::error!(job.id = %job.lease.job, error, "Could not hand job {} back", job.lease.job);
         }
     }
 
     async fn until_next_due(&mut self) -> Duration {
-        match next_due(&self.shop.pool, &self.actor.name).await {
-            // Due, yet not claimed: paused, or locked by another claimer. Waiting for the poll keeps this from spinning.
-            Ok(Some(wait)) if wait.is_zero() => self.poll_interval,
-            Ok(Some(wait)) => wait.min(self.poll_interval),
+        let wait = match next_due(&self.shop.pool, &self.actor.name).await {
+            // Due, yet not claimed: it became due since the claim, or the queue is paused, or another claimer has locked it.
+            // The first is over at once and the second may last; doubling serves both without spinning.
+            Ok(Some(wait)) if wait.is_zero() => {
+                let wait = self.patience;
+                self.patience = (wait * 2).min(self.poll_interval);
+                return wait;
+            }
+            Ok(Some(wait)) => wait,
             Ok(None) => self.poll_interval,
             Err(error) => {
                 self.report_failure(&error);
                 self.poll_interval
             }
-        }
+        };
+        self.patience = FIRST_PATIENCE;
+        wait.min(self.poll_interval)
     }
 
     /// Says once that the database is gone, and once that it is back.

@@ -4,13 +4,14 @@
 //! model, and approved text is copied by SQL, so a model can neither mix posts up nor retype them.
 
 use botticelli_jobs::{BatchArgs, NarrativeArgs, read_args};
+use botticelli_narrative::Narrative;
 use botticelli_posts::{InReview, Verdict, take_for_review};
 use botticelli_queue::ClaimedJob;
 use serde_json::{Value, json};
 
 use super::{narrative_of, run_narrative};
 use crate::{
-    outcome::{JobFailure, Outcome, Work},
+    outcome::{Blame, JobFailure, NarrativeFailure, Outcome, Work},
     ports::PostTables,
     shop::{ActorSpec, Shop},
 };
@@ -26,43 +27,92 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
         return Ok(Outcome::skipped("no potential post waits for curation"));
     }
     let narrative = narrative_of(actor, None)?;
-    let mut verdicts = Vec::with_capacity(posts.len());
-    let (mut acts, mut input_tokens, mut output_tokens) = (0, 0, 0);
+    let mut review = Review::default();
+    let mut failure = None;
     for post in &posts {
-        let tables = PostTables {
-            pool: Some(&shop.pool),
-            in_hand: Some(("potential_posts", &post.row)),
-        };
-        let prefix = format!("post-{}/", post.id);
-        match run_narrative(shop, job, &narrative, &tables, &NarrativeArgs::default(), prefix).await {
-            Ok(run) => {
-                acts += run.acts_run + run.acts_resumed;
-                input_tokens += run.usage.input_tokens;
-                output_tokens += run.usage.output_tokens;
-                let answer = run.outputs.last().and_then(|output| output.json.as_ref());
-                verdicts.push(verdict(actor, post, answer)?);
-            }
+        match judge(shop, actor, job, &narrative, post, &mut review).await {
+            Ok(verdict) => review.verdicts.push(verdict),
+            Err(NarrativeFailure {
+                blame: Blame::Content,
+                failure,
+            }) => review.verdicts.push(rejected(post, &format!("no verdict: {failure}"))),
             // A post that the model cannot judge must not hold up the others for ever.
-            Err(JobFailure::Retry { error, .. }) if job.is_last_try() && !verdicts.is_empty() => {
-                verdicts.push(rejected(
-                    post,
-                    &format!("no verdict after {} tries: {error}", job.tries),
-                ));
+            Err(NarrativeFailure {
+                blame: Blame::Answer,
+                failure,
+            }) if job.is_last_try() => {
+                let reason = format!("no verdict after {} tries: {failure}", job.tries);
+                review.verdicts.push(rejected(post, &reason));
             }
-            Err(failure) => return Err(failure),
+            Err(NarrativeFailure {
+                blame: Blame::Answer,
+                failure: bad_answer,
+            }) => {
+                failure.get_or_insert(bad_answer);
+            }
+            Err(NarrativeFailure {
+                blame: Blame::Surroundings,
+                failure: outage,
+            }) => {
+                failure = Some(outage);
+                break;
+            }
         }
     }
+    let failures = match failure {
+        None => Vec::new(),
+        Some(failure) if review.verdicts.is_empty() => return Err(failure),
+        // The verdicts so far are in their checkpoints and cost the next try nothing.
+        Some(failure @ JobFailure::Retry { .. }) if !job.is_last_try() => return Err(failure),
+        Some(failure @ JobFailure::Interrupted) => return Err(failure),
+        // No try follows: what is decided counts, and the other posts wait for another job.
+        Some(failure) => vec![failure.to_string()],
+    };
     Ok(Outcome {
         metadata: json!({
             "narrative": narrative.name(),
             "posts": posts.len(),
-            "input_tokens": input_tokens,
-            "output_tokens": output_tokens,
+            "input_tokens": review.input_tokens,
+            "output_tokens": review.output_tokens,
         }),
-        work: Work::Verdicts(verdicts),
-        succeeded: acts,
-        failures: Vec::new(),
+        work: Work::Verdicts(review.verdicts),
+        succeeded: review.acts,
+        failures,
         traceparent: None,
+    })
+}
+
+/// What was decided so far, and at what cost.
+#[derive(Debug, Default)]
+struct Review {
+    verdicts: Vec<Verdict>,
+    acts: u32,
+    input_tokens: u64,
+    output_tokens: u64,
+}
+
+/// Asks for the verdict on one post.
+async fn judge(
+    shop: &Shop,
+    actor: &ActorSpec,
+    job: &ClaimedJob,
+    narrative: &Narrative,
+    post: &InReview,
+    review: &mut Review,
+) -> Result<Verdict, NarrativeFailure> {
+    let tables = PostTables {
+        pool: Some(&shop.pool),
+        in_hand: Some(("potential_posts", &post.row)),
+    };
+    let prefix = format!("post-{}/", post.id);
+    let run = run_narrative(shop, job, narrative, &tables, &NarrativeArgs::default(), prefix).await?;
+    review.acts += run.acts_run + run.acts_resumed;
+    review.input_tokens += run.usage.input_tokens;
+    review.output_tokens += run.usage.output_tokens;
+    let answer = run.outputs.last().and_then(|output| output.json.as_ref());
+    verdict(actor, post, answer).map_err(|failure| NarrativeFailure {
+        blame: Blame::Surroundings,
+        failure,
     })
 }
 

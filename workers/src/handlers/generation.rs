@@ -31,12 +31,15 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
         in_hand: None,
     };
     let run = run_narrative(shop, job, &narrative, &tables, &args, String::new()).await?;
-    let drafts = drafts(&run.outputs)?;
+    let metadata = run_metadata(&narrative, &run);
+    let (drafts, blanks) = drafts(&run.outputs)?;
+    let mut failures = run.failures;
+    failures.extend(blanks);
     Ok(Outcome {
-        metadata: run_metadata(&narrative, &run),
+        metadata,
         work: Work::Drafts(drafts),
         succeeded: run.acts_run + run.acts_resumed,
-        failures: run.failures,
+        failures,
         traceparent: None,
     })
 }
@@ -44,8 +47,8 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
 /// The table that generation writes; the only `target` that its narratives may have.
 const TARGET: &str = "potential_posts";
 
-/// Makes posts of the outputs that are meant to be posts.
-fn drafts(outputs: &[Output]) -> Result<Vec<Draft>, JobFailure> {
+/// Makes posts of the outputs that are meant to be posts, and says which of them are blank.
+fn drafts(outputs: &[Output]) -> Result<(Vec<Draft>, Vec<String>), JobFailure> {
     if let Some(elsewhere) = outputs
         .iter()
         .find(|output| output.target.as_deref().is_some_and(|target| target != TARGET))
@@ -62,12 +65,25 @@ fn drafts(outputs: &[Output]) -> Result<Vec<Draft>, JobFailure> {
             "no output of the narrative is meant to be a post; write `target = \"{TARGET}\"` in it"
         )));
     }
-    posts.into_iter().map(draft).collect()
+    let (mut drafts, mut blanks) = (Vec::new(), Vec::new());
+    for output in posts {
+        match draft(output) {
+            Some(draft) => drafts.push(draft),
+            None => blanks.push(format!(
+                "narrative `{}` gave no text to post: its last act must answer with text, or with a JSON object that has `text_content` or `body`",
+                output.narrative
+            )),
+        }
+    }
+    if drafts.is_empty() && !blanks.is_empty() {
+        return Err(JobFailure::Discard(blanks.join("; ")));
+    }
+    Ok((drafts, blanks))
 }
 
 /// Makes a post of a narrative's output: free text as it is, or a JSON object with `text_content` (upstream's name), or
-/// with `body` and, optionally, `title` and `tags`.
-fn draft(output: &Output) -> Result<Draft, JobFailure> {
+/// with `body` and, optionally, `title` and `tags`. `None` when that is blank.
+fn draft(output: &Output) -> Option<Draft> {
     let field = |name: &str| {
         output
             .json
@@ -91,17 +107,14 @@ fn draft(output: &Output) -> Result<Draft, JobFailure> {
         (Some(_), None, None, _) => String::new(),
     };
     if text.is_empty() {
-        return Err(JobFailure::Discard(format!(
-            "narrative `{}` gave no text to post: its last act must answer with text, or with a JSON object that has `text_content` or `body`",
-            output.narrative
-        )));
+        return None;
     }
     let tags = output
         .json
         .as_ref()
         .and_then(|json| json.get("tags"))
         .and_then(Value::as_array);
-    Ok(Draft {
+    Some(Draft {
         text,
         title,
         tags: tags
@@ -115,4 +128,37 @@ fn draft(output: &Output) -> Result<Draft, JobFailure> {
         model: output.model.clone(),
         output: output.json.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn output(text: &str) -> Output {
+        Output {
+            narrative: "tip".to_owned(),
+            iteration: 1,
+            target: Some(TARGET.to_owned()),
+            text: text.to_owned(),
+            json: None,
+            model: None,
+        }
+    }
+
+    #[test]
+    fn a_blank_output_is_a_failure_beside_the_posts_of_the_others() {
+        let drafted = drafts(&[output("A post."), output(" \n"), output("Another.")]);
+        let Ok((drafts, failures)) = drafted else {
+            panic!("two of them are posts");
+        };
+        let texts: Vec<&str> = drafts.iter().map(|draft| draft.text.as_str()).collect();
+        assert_eq!(texts, ["A post.", "Another."]);
+        assert_eq!(failures.len(), 1);
+        assert!(failures[0].contains("`tip`"), "{failures:?}");
+    }
+
+    #[test]
+    fn outputs_that_are_all_blank_are_no_work_at_all() {
+        assert!(matches!(drafts(&[output("")]), Err(JobFailure::Discard(_))));
+    }
 }

@@ -4,11 +4,11 @@
 //! before any byte leaves; the message's id is recorded as soon as the platform has answered. After a crash the delivery
 //! is sent again only while the platform recognises the nonce, and is left to a person after that.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use botticelli_jobs::{BatchArgs, read_args};
 use botticelli_narrative::{Narrative, Ports, RunOptions};
-use botticelli_platforms::{Outgoing, Platform, SendError, nonce_for};
+use botticelli_platforms::{Outgoing, Platform, Rejection, SendError, nonce_for};
 use botticelli_posts::{
     Delivery, DeliveryState, NewDelivery, begin_send, fail, in_hand, mark_unconfirmed, next_undelivered, plan,
     record_published, unsend,
@@ -20,11 +20,12 @@ use botticelli_telemetry::{
     names,
 };
 use serde_json::{Value, json};
+use sqlx::PgPool;
 use tracing::Instrument;
 
 use super::narrative_of;
 use crate::{
-    outcome::{JobFailure, Outcome, Work, chain},
+    outcome::{JobFailure, Outcome, Work, chain, one_line},
     ports::{NoCheckpoints, PostTables},
     shop::{ActorSpec, Shop},
 };
@@ -78,9 +79,27 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
     let mut messages = Vec::new();
     let mut failures = Vec::new();
     for delivery in &deliveries {
-        match publish(shop, job, &**platform, delivery).await? {
-            Published::Message(id) => messages.push(id),
-            Published::Not(reason) => failures.push(reason),
+        match publish(shop, job, platform, delivery).await {
+            Ok(Published::Message(id)) => messages.push(id),
+            Ok(Published::Not(reason)) => failures.push(reason),
+            Ok(Published::Later(failure)) if messages.is_empty() => return Err(failure),
+            // The messages are this run's, and its execution shows them. What is left is planned and waits for another job.
+            Ok(Published::Later(failure)) => {
+                failures.push(failure.to_string());
+                break;
+            }
+            // Its fate is unclear, and only this job may find out: it goes on in the next try.
+            Err(JobFailure::Retry { error, after }) if !messages.is_empty() && !job.is_last_try() => {
+                return Err(JobFailure::Retry {
+                    error: format!("{error} (published before it: {})", messages.join(", ")),
+                    after,
+                });
+            }
+            Err(failure @ (JobFailure::Retry { .. } | JobFailure::Discard(_))) if !messages.is_empty() => {
+                failures.push(failure.to_string());
+                break;
+            }
+            Err(failure) => return Err(failure),
         }
     }
     Ok(Outcome {
@@ -148,13 +167,15 @@ async fn plan_next(
 enum Published {
     Message(String),
     Not(String),
+    /// It certainly is not published and can be, once what stands in its way is gone.
+    Later(JobFailure),
 }
 
 /// Publishes one delivery, or finds out that it cannot be.
 async fn publish(
     shop: &Shop,
     job: &ClaimedJob,
-    platform: &dyn Platform,
+    platform: &Arc<dyn Platform>,
     delivery: &Delivery,
 ) -> Result<Published, JobFailure> {
     let retry = |error: &(dyn std::error::Error + 'static)| JobFailure::retry(error);
@@ -190,35 +211,20 @@ async fn publish(
         }
         transaction.commit().await.map_err(|error| retry(&error))?;
 
-        match platform.send(&outgoing).instrument(span_of(platform, delivery)).await {
-            Ok(sent) => {
-                record(shop, delivery.id, &sent.message_id).await?;
-                shop.metrics.post(if sent.deduplicated {
-                    PostOutcome::Deduplicated
-                } else {
-                    PostOutcome::Posted
-                });
-                tracing::info!(
-                    delivery.id = delivery.id,
-                    platform = platform.name(),
-                    "Published delivery {}",
-                    delivery.id
-                );
-                return Ok(Published::Message(sent.message_id));
-            }
+        match send(shop, platform, delivery, &outgoing).await? {
+            Ok(message_id) => return Ok(Published::Message(message_id)),
             Err(SendError::NotSent { retry_after, detail }) => {
-                if clean {
-                    unsend(&shop.pool, delivery.id, &detail)
-                        .await
-                        .map_err(|error| retry(&error))?;
-                }
-                return Err(JobFailure::Retry {
+                let failure = JobFailure::Retry {
                     error: format!("delivery {}: {detail}", delivery.id),
                     after: retry_after,
-                });
+                };
+                return not_yet(shop, delivery, clean, failure).await;
             }
-            Err(error @ SendError::Rejected { .. }) if error.is_about_the_content() => {
-                let reason = chain(&error);
+            // What nobody knows here would come again, and hold up every post behind this one.
+            Err(error @ SendError::Rejected { class, .. })
+                if error.is_about_the_content() || class == Rejection::Unknown =>
+            {
+                let reason = one_line(&chain(&error));
                 fail(&shop.pool, delivery.id, &reason)
                     .await
                     .map_err(|error| retry(&error))?;
@@ -227,12 +233,7 @@ async fn publish(
             }
             Err(error @ SendError::Rejected { .. }) => {
                 // The credential or the channel is at fault, not the post: it waits for the next job.
-                if clean {
-                    unsend(&shop.pool, delivery.id, &error.to_string())
-                        .await
-                        .map_err(|error| retry(&error))?;
-                }
-                return Err(JobFailure::discard(&error));
+                return not_yet(shop, delivery, clean, JobFailure::discard(&error)).await;
             }
             Err(error @ SendError::Ambiguous { .. }) => {
                 clean = false;
@@ -244,6 +245,49 @@ async fn publish(
             }
         }
     }
+}
+
+/// Makes one try, and records the message that comes of it.
+///
+/// It is a task of its own, which goes on when the job is cut off: nobody but the platform's answer knows the message's id.
+async fn send(
+    shop: &Shop,
+    platform: &Arc<dyn Platform>,
+    delivery: &Delivery,
+    outgoing: &Outgoing,
+) -> Result<Result<String, SendError>, JobFailure> {
+    let span = span_of(&**platform, delivery);
+    let (pool, metrics) = (shop.pool.clone(), Arc::clone(&shop.metrics));
+    let (platform, outgoing, id) = (Arc::clone(platform), outgoing.clone(), delivery.id);
+    let attempt = async move {
+        let sent = match platform.send(&outgoing).instrument(span).await {
+            Ok(sent) => sent,
+            Err(error) => return Ok(Err(error)),
+        };
+        record(&pool, id, &sent.message_id).await?;
+        metrics.post(if sent.deduplicated {
+            PostOutcome::Deduplicated
+        } else {
+            PostOutcome::Posted
+        });
+        tracing::info!(delivery.id = id, platform = platform.name(), "Published delivery {id}");
+        Ok(Ok(sent.message_id))
+    };
+    match tokio::spawn(attempt.in_current_span()).await {
+        Ok(attempted) => attempted,
+        Err(error) => Err(JobFailure::retry(&error)),
+    }
+}
+
+/// Puts off a delivery of which the last try published nothing. Unless an earlier one may have, it is planned again.
+async fn not_yet(shop: &Shop, delivery: &Delivery, clean: bool, failure: JobFailure) -> Result<Published, JobFailure> {
+    if !clean {
+        return Err(failure);
+    }
+    unsend(&shop.pool, delivery.id, &one_line(&failure.to_string()))
+        .await
+        .map_err(|error| JobFailure::retry(&error))?;
+    Ok(Published::Later(failure))
 }
 
 /// The span of one try, linked to the trace in which the post was written.
@@ -261,10 +305,10 @@ fn span_of(platform: &dyn Platform, delivery: &Delivery) -> tracing::Span {
 }
 
 /// Records the message. It exists by now, so a database that does not answer is asked again rather than given up on.
-async fn record(shop: &Shop, delivery_id: i64, message_id: &str) -> Result<(), JobFailure> {
+async fn record(pool: &PgPool, delivery_id: i64, message_id: &str) -> Result<(), JobFailure> {
     let mut wait = Duration::from_millis(100);
     loop {
-        match record_published(&shop.pool, delivery_id, message_id).await {
+        match record_published(pool, delivery_id, message_id).await {
             Ok(()) => return Ok(()),
             Err(error) if wait > Duration::from_secs(30) => return Err(JobFailure::retry(&error)),
             Err(error) => {

@@ -6,6 +6,7 @@ use botticelli_control::HealthState;
 use botticelli_jobs::register_fleet;
 use botticelli_lifecycle::Shutdown;
 use botticelli_llm::LanguageModel;
+use botticelli_platforms::Platform;
 use botticelli_queue::WorkerId;
 use botticelli_schedule::SystemClock;
 use botticelli_settings::Settings;
@@ -46,10 +47,14 @@ pub(crate) struct Bench {
 pub(crate) struct Options {
     /// Lines for `[queue]`. Without any, the poll never comes: whatever happens was announced.
     pub(crate) queue: &'static str,
+    /// How long one act may take, 5 s unless it is said.
+    pub(crate) act_timeout: Option<&'static str>,
     /// Lines for the actor `say`.
     pub(crate) say: &'static str,
     /// Who answers instead of the stub.
     pub(crate) model: Option<Arc<dyn LanguageModel>>,
+    /// Who publishes instead of `noop`.
+    pub(crate) platform: Option<Arc<dyn Platform>>,
 }
 
 impl Bench {
@@ -68,7 +73,10 @@ impl Bench {
         let model = options
             .model
             .unwrap_or_else(|| language_model(&settings, folder.path()).unwrap());
-        let platforms = platforms(&settings, &actors, Box::new(sink()));
+        let mut platforms = platforms(&settings, &actors, Box::new(sink()));
+        if let Some(platform) = options.platform {
+            platforms.insert("noop", Ok(platform));
+        }
         let telemetry = botticelli_telemetry::prepare(TelemetryOptions {
             service_role: "worker",
             instance_id: "test".to_owned(),
@@ -136,7 +144,13 @@ impl Bench {
 }
 
 fn settings(options: &Options, llm: &StubLlm, folder: &std::path::Path) -> Settings {
-    let Options { queue, say, .. } = options;
+    let Options {
+        queue,
+        say,
+        act_timeout,
+        ..
+    } = options;
+    let act_timeout = act_timeout.unwrap_or("5s");
     let queue = if queue.contains("poll_interval") {
         (*queue).to_owned()
     } else {
@@ -148,7 +162,7 @@ fn settings(options: &Options, llm: &StubLlm, folder: &std::path::Path) -> Setti
 backend = "openai"
 base_url = "{}"
 model = "stub"
-timeout = "5s"
+timeout = "{act_timeout}"
 [queue]
 backoff_base = "50ms"
 {queue}

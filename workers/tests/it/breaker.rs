@@ -38,7 +38,7 @@ async fn cool_down(bench: &Bench) {
     assert_eq!(half_open_due_breakers(&bench.database.pool).await.unwrap(), ["say"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn after_its_cool_down_a_run_that_works_closes_the_breaker() {
     let bench = tripped().await;
     cool_down(&bench).await;
@@ -47,7 +47,7 @@ async fn after_its_cool_down_a_run_that_works_closes_the_breaker() {
     assert_eq!(bench.database.row(STATE).await, "f||closed|0");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn after_its_cool_down_a_run_that_fails_opens_the_breaker_again() {
     let bench = tripped().await;
     bench.llm.reply_next(LlmReply::Garbage);
@@ -56,7 +56,7 @@ async fn after_its_cool_down_a_run_that_fails_opens_the_breaker_again() {
     assert_eq!(bench.database.row(STATE).await, "t|circuit_breaker|open|4");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_person_may_resume_at_once_and_forgives_the_failures() {
     let bench = tripped().await;
     assert!(botticelli_actors::resume(&bench.database.pool, "say").await.unwrap());
@@ -64,7 +64,7 @@ async fn a_person_may_resume_at_once_and_forgives_the_failures() {
     assert_eq!(bench.database.row(STATE).await, "f||closed|0");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_success_in_between_starts_the_count_again() {
     let bench = Bench::with(Options {
         queue: "max_attempts = 1",

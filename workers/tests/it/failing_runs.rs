@@ -10,7 +10,7 @@ use botticelli_testkit::LlmReply;
 
 use crate::bench::{Bench, Options};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_model_that_answers_badly_fails_the_run_with_its_reason_and_is_asked_again() {
     let refused = |status, code: &str| LlmReply::Status {
         status,
@@ -40,7 +40,7 @@ async fn a_model_that_answers_badly_fails_the_run_with_its_reason_and_is_asked_a
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_refusal_that_repeating_cannot_help_is_final() {
     let bench = Bench::new().await;
     bench.llm.reply_next(LlmReply::Status {
@@ -59,7 +59,7 @@ async fn a_refusal_that_repeating_cannot_help_is_final() {
     assert_eq!(bench.llm.requests().len(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_job_whose_tries_are_used_up_is_discarded_with_every_error() {
     let bench = Bench::with(Options {
         queue: "max_attempts = 3",
@@ -76,7 +76,7 @@ async fn a_job_whose_tries_are_used_up_is_discarded_with_every_error() {
     assert_eq!(bench.database.row(kept).await, "0");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_run_that_takes_too_long_is_cut_off_and_the_setting_is_named() {
     let bench = Bench::with(Options {
         queue: "job_timeout = \"200ms\"\nmax_attempts = 1",
@@ -92,6 +92,26 @@ async fn a_run_that_takes_too_long_is_cut_off_and_the_setting_is_named() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_act_that_gets_no_answer_fails_and_is_asked_again() {
+    let bench = Bench::with(Options {
+        act_timeout: Some("300ms"),
+        ..Options::default()
+    })
+    .await;
+    bench.llm.hold();
+    bench.enqueue("say").await;
+    bench.llm.request(2).await;
+    bench.llm.release();
+    bench.ended(1).await;
+    let runs = bench.runs().await;
+    assert!(
+        runs[0].starts_with("1|failure|") && runs[0].contains("did not answer within 300ms"),
+        "{runs:?}"
+    );
+    assert_eq!(runs.last().map(String::as_str), Some("2|success|"));
+}
+
 /// Panics when it is asked for the first time.
 #[derive(Default)]
 struct Panicking {
@@ -101,7 +121,7 @@ struct Panicking {
 impl LanguageModel for Panicking {
     fn generate<'a>(&'a self, _: &'a Request) -> ReplyFuture<'a> {
         Box::pin(async {
-            assert!(self.has_panicked.swap(true, Ordering::SeqCst), "out of ink");
+            assert!(self.has_panicked.swap(true, Ordering::SeqCst), "out of\0\nink");
             Ok(Reply {
                 text: "All is well.".to_owned(),
                 json: None,
@@ -117,7 +137,7 @@ impl LanguageModel for Panicking {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_panic_is_a_failed_run_and_the_worker_goes_on() {
     let bench = Bench::with(Options {
         model: Some(Arc::new(Panicking::default())),
@@ -126,13 +146,14 @@ async fn a_panic_is_a_failed_run_and_the_worker_goes_on() {
     .await;
     bench.enqueue("say").await;
     bench.ended(1).await;
+    // The character that no database takes is not in the way.
     assert_eq!(
         bench.runs().await,
         ["1|failure|the handler panicked: out of ink", "2|success|"]
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_row_inserted_by_hand_with_bad_arguments_is_discarded_by_name() {
     let bench = Bench::new().await;
     bench
@@ -158,4 +179,22 @@ async fn a_row_inserted_by_hand_with_bad_arguments_is_discarded_by_name() {
     bench.enqueue("say").await;
     bench.ended(4).await;
     assert_eq!(bench.runs().await[3], "1|success|");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_wait_that_a_provider_asks_for_is_believed_up_to_an_hour() {
+    let bench = Bench::new().await;
+    bench.llm.reply_next(LlmReply::Status {
+        status: 429,
+        code: "rate_limit_exceeded".to_owned(),
+        retry_after: Some(1_000_000),
+    });
+    bench.enqueue("say").await;
+    bench
+        .database
+        .until("exists (select from botticelli.jobs where state <> 'running' and attempt = 1)")
+        .await;
+    let wait = "select extract(epoch from job.run_at - run.completed_at) between 3500 and 3601
+                from botticelli.jobs as job join botticelli.actor_server_executions as run on run.job_id = job.id";
+    assert_eq!(bench.database.row(wait).await, "t");
 }

@@ -9,7 +9,7 @@ const SCHEDULED: &str = "select botticelli.enqueue('generation', source => 'sche
 
 const HALT_CURATION: &str = "update botticelli.actor_server_state set is_paused = true where task_id = 'curation'";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_scheduled_generation_is_skipped_while_enough_posts_wait() {
     let bench = Bench::new().await;
     bench.database.execute(HALT_CURATION).await;
@@ -33,7 +33,7 @@ async fn a_scheduled_generation_is_skipped_while_enough_posts_wait() {
     assert_eq!(bench.waiting().await, ["available|0"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_draft_is_stored_with_where_it_comes_from() {
     let bench = Bench::new().await;
     bench.database.execute(HALT_CURATION).await;

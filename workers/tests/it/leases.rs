@@ -1,24 +1,27 @@
 //! A worker that lost its lease stops its jobs, records nothing of them, and goes on under a new identity.
 
 use botticelli_actors::mark_lost;
-use botticelli_queue::rescue;
-use sqlx::Connection;
+use botticelli_queue::{WorkerId, rescue};
 
 use crate::bench::{Bench, Options};
 
-/// What the scheduler does for the jobs of a worker that is gone.
-async fn rescue_all(bench: &Bench) -> usize {
-    let mut connection = bench.database.pool.acquire().await.unwrap();
-    let mut transaction = connection.begin().await.unwrap();
+/// What happens to a process that is frozen until its lease is over: the scheduler gives its jobs away.
+async fn give_away_jobs_of(bench: &Bench, worker: WorkerId) {
+    let mut transaction = bench.database.pool.begin().await.unwrap();
+    sqlx::query("delete from botticelli.workers where id = $1")
+        .bind(worker)
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
     let rescued = rescue(&mut transaction, 10).await.unwrap();
-    for job in &rescued {
-        mark_lost(&mut transaction, job.id.0, job.attempt).await.unwrap();
-    }
+    assert_eq!(rescued.len(), 1);
+    mark_lost(&mut transaction, rescued[0].id.0, rescued[0].attempt)
+        .await
+        .unwrap();
     transaction.commit().await.unwrap();
-    rescued.len()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_job_whose_lease_ended_runs_again_and_its_first_answer_counts_for_nothing() {
     let bench = Bench::with(Options {
         queue: "lease = \"300ms\"\nheartbeat = \"100ms\"\npoll_interval = \"100ms\"",
@@ -29,10 +32,7 @@ async fn a_job_whose_lease_ended_runs_again_and_its_first_answer_counts_for_noth
     bench.llm.hold();
     bench.enqueue("generation").await;
     bench.llm.request(1).await;
-    // As if the process had been frozen until the lease was over and somebody had noticed.
-    let end = format!("delete from botticelli.workers where id = '{first}'");
-    bench.database.execute(&end).await;
-    assert_eq!(rescue_all(&bench).await, 1);
+    give_away_jobs_of(&bench, first).await;
 
     bench.llm.request(2).await;
     assert_ne!(bench.identity(), first);
@@ -49,7 +49,7 @@ async fn a_job_whose_lease_ended_runs_again_and_its_first_answer_counts_for_noth
     assert_eq!(bench.database.row(posts).await, "1");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_worker_that_cannot_renew_its_lease_hands_its_jobs_back_before_it_ends() {
     let bench = Bench::with(Options {
         queue: "lease = \"900ms\"\nheartbeat = \"300ms\"\npoll_interval = \"100ms\"",

@@ -10,3 +10,6 @@ mod generation;
 mod leases;
 mod messages;
 mod outages;
+mod posting;
+mod strays;
+mod unreadable_arguments;

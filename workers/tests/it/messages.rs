@@ -3,14 +3,14 @@
 use botticelli_workers::{ActorStatus, NarrativeActorMessage};
 use ractor::concurrency::oneshot;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, Options};
 
 async fn status(bench: &Bench) -> ActorStatus {
     let statuses = bench.fleet.status().await;
     statuses.into_iter().find(|status| &*status.name == "say").unwrap()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_job_enqueued_by_sql_runs_at_once_because_it_is_announced() {
     let bench = Bench::new().await;
     bench.enqueue("say").await;
@@ -18,7 +18,7 @@ async fn a_job_enqueued_by_sql_runs_at_once_because_it_is_announced() {
     assert_eq!(bench.runs().await, ["1|success|"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn execute_runs_what_nobody_announced() {
     let bench = Bench::new().await;
     bench
@@ -30,7 +30,34 @@ async fn execute_runs_what_nobody_announced() {
     bench.ended(1).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_job_that_nobody_announced_is_found_by_the_poll() {
+    let bench = Bench::with(Options {
+        queue: "poll_interval = \"100ms\"",
+        ..Options::default()
+    })
+    .await;
+    bench
+        .database
+        .execute("alter table botticelli.jobs disable trigger announce_inserted_jobs")
+        .await;
+    bench.enqueue("say").await;
+    bench.ended(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_job_for_later_runs_when_its_time_comes_without_a_poll() {
+    let bench = Bench::new().await;
+    bench
+        .database
+        .execute("select botticelli.enqueue('say', run_at => now() + interval '400 milliseconds')")
+        .await;
+    bench.ended(1).await;
+    let waited = "select attempted_at >= run_at from botticelli.job_history";
+    assert_eq!(bench.database.row(waited).await, "t");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_paused_actor_answers_and_claims_nothing_until_it_is_resumed() {
     let bench = Bench::new().await;
     bench.fleet.tell("say", NarrativeActorMessage::Pause("ops".to_owned()));
@@ -57,7 +84,7 @@ async fn a_paused_actor_answers_and_claims_nothing_until_it_is_resumed() {
         .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_status_counts_what_runs_and_no_more_is_claimed_than_there_are_slots() {
     let bench = Bench::new().await;
     bench.llm.hold();
@@ -70,7 +97,7 @@ async fn the_status_counts_what_runs_and_no_more_is_claimed_than_there_are_slots
     bench.ended(2).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn shutdown_is_answered_once_the_job_in_hand_is_recorded_and_no_other_is_claimed() {
     let bench = Bench::new().await;
     bench.llm.hold();
@@ -89,7 +116,7 @@ async fn shutdown_is_answered_once_the_job_in_hand_is_recorded_and_no_other_is_c
     assert_eq!(bench.waiting().await, ["available|0"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_actor_that_is_not_here_is_told_nothing() {
     let bench = Bench::new().await;
     bench.fleet.tell("nobody", NarrativeActorMessage::Execute);
@@ -97,7 +124,7 @@ async fn an_actor_that_is_not_here_is_told_nothing() {
     bench.ended(1).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_drained_worker_leaves_no_lease_and_claims_nothing_more() {
     let bench = Bench::new().await;
     let database = bench.stop().await;

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use botticelli_testkit::LlmReply;
+
 use crate::bench::{Bench, CONNECTIONS};
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_run_whose_connections_were_cut_is_recorded_all_the_same() {
     let bench = Bench::new().await;
     bench.llm.hold();
@@ -27,7 +29,7 @@ async fn a_run_whose_connections_were_cut_is_recorded_all_the_same() {
         .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_end_that_could_not_be_recorded_is_recorded_later() {
     let bench = Bench::new().await;
     bench.llm.hold();
@@ -52,4 +54,51 @@ async fn an_end_that_could_not_be_recorded_is_recorded_later() {
     bench.ended(1).await;
     assert_eq!(bench.runs().await, ["1|success|"]);
     assert_eq!(bench.llm.requests().len(), 1);
+}
+
+const REFUSED: &str = "select state, errors #>> '{0,error}' from botticelli.job_history where queue = 'generation'";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_end_that_the_database_refuses_discards_the_job_and_frees_its_slot() {
+    for constraint in [
+        "botticelli.potential_posts add constraint picky check (text_content <> 'Unwanted.')",
+        "botticelli.actor_server_executions add constraint picky check (outcome in ('running', 'failure'))",
+        // Not even the run can be closed.
+        "botticelli.actor_server_executions add constraint picky check (outcome = 'running')",
+    ] {
+        let bench = Bench::new().await;
+        bench.database.execute(&format!("alter table {constraint}")).await;
+        bench.llm.reply_next(LlmReply::Text("Unwanted.".to_owned()));
+        bench.enqueue("generation").await;
+        bench.ended(1).await;
+        let ended = bench.database.row(REFUSED).await;
+        assert!(
+            ended.starts_with("discarded|the end of the run could not be recorded") && ended.contains("picky"),
+            "{ended}"
+        );
+        let table = constraint.split(' ').next().unwrap_or_default();
+        bench
+            .database
+            .execute(&format!("alter table {table} drop constraint picky"))
+            .await;
+        bench.enqueue("generation").await;
+        bench
+            .database
+            .until("exists (select from botticelli.job_history where queue = 'generation' and state = 'completed')")
+            .await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_follower_without_a_queue_is_no_reason_to_lose_what_was_done() {
+    let bench = Bench::new().await;
+    bench
+        .database
+        .execute("delete from botticelli.queues where name = 'curation'")
+        .await;
+    bench.enqueue("generation").await;
+    bench.ended(1).await;
+    assert_eq!(bench.runs().await, ["1|success|"]);
+    let posts = "select count(*) from botticelli.potential_posts";
+    assert_eq!(bench.database.row(posts).await, "1");
 }

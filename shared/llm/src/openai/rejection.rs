@@ -18,8 +18,13 @@ const OUT_OF_CREDIT: [&str; 4] = [
     "billing_error",
 ];
 
-/// Reasons that speak about the content and not about the request.
-const UNWANTED_CONTENT: [&str; 2] = ["content_filter", "content_policy_violation"];
+/// Reasons that speak about the content and not about the request: it is unwanted, or longer than the model can read.
+const UNWANTED_CONTENT: [&str; 4] = [
+    "content_filter",
+    "content_policy_violation",
+    "context_length_exceeded",
+    "exceed_context_size_error",
+];
 
 /// The error behind a response whose status is, or hides, a failure.
 pub(super) fn classify(status: StatusCode, foreign: &Foreign<'_>) -> LlmError {

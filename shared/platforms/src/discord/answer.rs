@@ -137,6 +137,8 @@ fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> SendError {
         StatusCode::FORBIDDEN if !is_from_discord => Rejection::RateBan,
         StatusCode::FORBIDDEN => Rejection::Permission,
         StatusCode::NOT_FOUND if is_from_discord => Rejection::TargetGone,
+        // A page without Discord's form says more about the base URL than about the channel.
+        StatusCode::NOT_FOUND => Rejection::Settings,
         StatusCode::PAYLOAD_TOO_LARGE => Rejection::Content,
         _ => Rejection::Unknown,
     });
@@ -165,7 +167,7 @@ fn words(status: StatusCode, refusal: &Refusal) -> String {
     if refusal.global == Some(true) {
         words.push_str(" (the limit of the whole bot)");
     }
-    words.chars().take(MAX_DETAIL).collect()
+    super::on_one_line(&words).chars().take(MAX_DETAIL).collect()
 }
 
 #[cfg(test)]
@@ -210,13 +212,21 @@ mod tests {
                 r#"{"code": 0, "message": "404: Not Found"}"#,
                 Rejection::TargetGone,
             ),
-            // A page without Discord's form says more about the base URL than about the channel.
-            (404, "<html>nginx</html>", Rejection::Unknown),
+            (404, "<html>nginx</html>", Rejection::Settings),
             (413, "", Rejection::Content),
             (418, "", Rejection::Unknown),
         ] {
             assert_eq!(class_of(status, body), Some(class), "{status} {body}");
         }
+    }
+
+    #[test]
+    fn control_characters_of_an_answer_stay_out_of_the_words() {
+        let refusal = Refusal {
+            message: Some("No\0t\u{1b}[2J\nhere".to_owned()),
+            ..Refusal::default()
+        };
+        assert_eq!(words(StatusCode::FORBIDDEN, &refusal), "403 Forbidden, Not[2J here");
     }
 
     #[test]

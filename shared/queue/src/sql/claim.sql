@@ -6,6 +6,8 @@ with due as materialized (
   where queue = $1
     and state <> 'running'
     and run_at <= now()
+    -- The next attempt must pass `attempt_is_sane`, or one row made by hand stops the whole queue.
+    and attempt < 1000000
     and exists (select from botticelli.queues where name = $1 and not is_paused)
     -- A worker whose lease has ended must not take work that the next rescue would take from it.
     and exists (select from botticelli.workers where id = $3 and lease_until > now())
@@ -18,5 +20,5 @@ set state = 'running', attempt = jobs.attempt + 1, worker_id = $3, attempted_at 
 from due
 where jobs.id = due.id
 returning
-  jobs.id, jobs.kind, jobs.args, jobs.attempt, jobs.interruptions, jobs.max_attempts, jobs.source, jobs.traceparent,
+  jobs.id, jobs.kind, jobs.args::text as args, jobs.attempt, jobs.interruptions, jobs.max_attempts, jobs.source, jobs.traceparent,
   jobs.run_at, jobs.attempted_at, jobs.priority

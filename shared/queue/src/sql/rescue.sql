@@ -1,10 +1,17 @@
--- Jobs whose worker's lease has ended go back, or out when their tries are used up. $1: most rows at once.
+-- Jobs whose worker's lease has ended go back, or out when their tries are used up. $1: most rows at once, $2: seconds after
+-- the database's start in which only the jobs of workers that gave their lease up are lost.
 with lost as materialized (
   select id, worker_id
   from botticelli.jobs
   where state = 'running'
     and not exists (
-      select from botticelli.workers where workers.id = jobs.worker_id and lease_until > clock_timestamp()
+      select from botticelli.workers
+      where workers.id = jobs.worker_id
+        and (
+          lease_until > clock_timestamp()
+          -- Nobody could renew while the database was down; who still lives hands its jobs back at no cost of a try.
+          or pg_postmaster_start_time() > clock_timestamp() - make_interval(secs => $2)
+        )
     )
   limit $1
   for update skip locked

@@ -1,4 +1,6 @@
-use botticelli_queue::{NewJob, QueueError, Source, enqueue, enqueue_unless_waiting};
+use std::time::Duration;
+
+use botticelli_queue::{NewJob, QueueError, Source, Wakeups, enqueue, enqueue_unless_waiting, has_unfinished, retry};
 use serde_json::{Value, json};
 
 use crate::Bench;
@@ -15,6 +17,13 @@ async fn refusal(bench: &Bench, queue: &str, args: Value) -> String {
         Err(QueueError::Invalid(reason)) => reason,
         other => panic!("expected a refusal, got {other:?}"),
     }
+}
+
+/// The SQLSTATE and the message of a statement that must fail.
+async fn refused_sql(bench: &Bench, sql: &'static str) -> (String, String) {
+    let error = sqlx::raw_sql(sql).execute(&bench.database.pool).await.unwrap_err();
+    let refusal = error.as_database_error().unwrap();
+    (refusal.code().unwrap().into_owned(), refusal.message().to_owned())
 }
 
 #[tokio::test]
@@ -62,6 +71,19 @@ async fn bad_arguments_are_refused_by_name() {
         refusal(&bench, "posting", json!({"limit": "many"})).await,
         r#"argument "limit" of queue "posting" must be a whole number from 1 to 100, not "many""#
     );
+    for value in [json!(null), json!(2.5), json!(101)] {
+        assert_eq!(
+            refusal(&bench, "posting", json!({"limit": value})).await,
+            format!(r#"argument "limit" of queue "posting" must be a whole number from 1 to 100, not {value}"#)
+        );
+    }
+    assert_eq!(
+        refused_sql(&bench, r#"select botticelli.enqueue('posting', '{"limit": 2.0}')"#).await,
+        (
+            "22023".to_owned(),
+            r#"argument "limit" of queue "posting" must be a whole number from 1 to 100, not 2.0"#.to_owned()
+        )
+    );
     assert_eq!(
         refusal(&bench, "posting", json!([1])).await,
         r#"args of queue "posting" must be a JSON object, not array; Write for example '{}'."#
@@ -82,8 +104,79 @@ async fn plain_sql_enqueues_with_defaults_and_with_arguments() {
     bench
         .execute(r#"select botticelli.enqueue('posting', '{"limit": 2}', priority => 5)"#)
         .await;
-    let args: Vec<Value> = bench.claim().await.into_iter().map(|job| job.args).collect();
-    assert_eq!(args, [json!({"limit": 2}), json!({})]);
+    let args: Vec<String> = bench.claim().await.into_iter().map(|job| job.args).collect();
+    assert_eq!(args, [r#"{"limit": 2}"#, "{}"]);
+}
+
+#[tokio::test]
+async fn a_job_that_is_due_never_or_since_ever_is_refused() {
+    let bench = Bench::new().await;
+    for (sql, message) in [
+        (
+            "select botticelli.enqueue('posting', run_at => 'infinity')",
+            r#"run_at of queue "posting" must be a point in time, not infinity"#,
+        ),
+        (
+            "select botticelli.enqueue('posting', run_at => '-infinity')",
+            r#"run_at of queue "posting" must be a point in time, not -infinity"#,
+        ),
+    ] {
+        assert_eq!(refused_sql(&bench, sql).await, ("22023".to_owned(), message.to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn a_row_made_by_hand_that_would_stop_the_claim_is_refused() {
+    let bench = Bench::new().await;
+    for (sql, constraint) in [
+        (
+            "insert into botticelli.jobs (queue, kind, max_attempts, run_at) values ('posting', 'posting', 1, '-infinity')",
+            "run_at_is_finite",
+        ),
+        (
+            "insert into botticelli.jobs (queue, kind, max_attempts, attempt) values ('posting', 'posting', 1, 2147483647)",
+            "attempt_is_sane",
+        ),
+        (
+            "insert into botticelli.jobs (queue, kind, max_attempts, interruptions) values ('posting', 'posting', 1, 1)",
+            "interruptions_are_attempts",
+        ),
+    ] {
+        let (code, message) = refused_sql(&bench, sql).await;
+        assert_eq!(code, "23514");
+        assert!(message.contains(constraint), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_at_the_last_attempt_that_a_row_can_hold_does_not_stop_its_queue() {
+    let bench = Bench::new().await;
+    bench
+        .execute(
+            "insert into botticelli.jobs (queue, kind, max_attempts, attempt) values ('posting', 'posting', 1, 1000000)",
+        )
+        .await;
+    let job = bench.enqueue().await;
+    let claimed: Vec<_> = bench.claim().await.into_iter().map(|job| job.lease.job).collect();
+    assert_eq!(claimed, [job]);
+}
+
+#[tokio::test]
+async fn arguments_that_only_postgres_can_read_do_not_stop_the_claim() {
+    let bench = Bench::new().await;
+    bench
+        .execute(
+            r#"insert into botticelli.jobs (queue, kind, max_attempts, args)
+               select 'posting', 'posting', 1, args::jsonb from (values
+                 ('{"args": {"x": 1e400}}'),
+                 ('{"args": {"x": ' || repeat('[', 200) || repeat(']', 200) || '}}')) as given (args)"#,
+        )
+        .await;
+    let claimed = bench.claim().await;
+    assert_eq!(claimed.len(), 2);
+    for job in claimed {
+        serde_json::from_str::<Value>(&job.args).unwrap_err();
+    }
 }
 
 #[tokio::test]
@@ -101,4 +194,50 @@ async fn a_job_is_not_enqueued_behind_one_that_waits_already() {
     assert_eq!(bench.claim().await.len(), 1);
     // One that runs may have looked already; a new one is needed.
     assert!(enqueue_unless_waiting(&mut connection, &job).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_waiting_job_that_stands_in_for_a_new_one_runs_after_the_commit() {
+    let bench = Bench::new().await;
+    bench.enqueue().await;
+    let job = NewJob {
+        queue: "posting",
+        args: json!({}),
+        source: Source::After,
+        traceparent: None,
+    };
+    let mut first = bench.database.pool.begin().await.unwrap();
+    assert!(enqueue_unless_waiting(&mut first, &job).await.unwrap().is_none());
+    // What `first` wrote is not visible yet, so a run that began now would miss it.
+    assert!(bench.claim().await.is_empty());
+    // The same goes for anybody else's work: the locked job may run before that is committed.
+    let mut second = bench.database.pool.begin().await.unwrap();
+    assert!(enqueue_unless_waiting(&mut second, &job).await.unwrap().is_some());
+    second.rollback().await.unwrap();
+
+    let mut wakeups = Wakeups::listen(&bench.database.pool).await.unwrap();
+    first.commit().await.unwrap();
+    assert_eq!(wakeups.next().await.unwrap().as_deref(), Some("posting"));
+    assert_eq!(bench.claim().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_job_that_is_due_later_is_not_unfinished_work_but_one_that_runs_or_is_tried_again_is() {
+    let bench = Bench::new().await;
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    assert!(!has_unfinished(&mut connection, "posting").await.unwrap());
+    bench
+        .execute("select botticelli.enqueue('posting', run_at => now() + interval '1 hour')")
+        .await;
+    assert!(!has_unfinished(&mut connection, "posting").await.unwrap());
+
+    let waiting = bench.enqueue().await;
+    assert!(has_unfinished(&mut connection, "posting").await.unwrap());
+    let running = bench.claim().await.pop().unwrap();
+    assert_eq!(running.lease.job, waiting);
+    assert!(has_unfinished(&mut connection, "posting").await.unwrap());
+    retry(&mut connection, &running, Duration::from_hours(1), "boom")
+        .await
+        .unwrap();
+    assert!(has_unfinished(&mut connection, "posting").await.unwrap());
 }

@@ -7,6 +7,8 @@ use botticelli_queue::{
 use crate::Bench;
 
 const END_ALL_LEASES: &str = "update botticelli.workers set lease_until = now() - interval '1 second'";
+/// Unlike a lease that has ended, one that was given up counts for nothing even if the server has only just started.
+const GIVE_UP_ALL_LEASES: &str = "delete from botticelli.workers";
 
 #[tokio::test]
 async fn a_job_of_a_dead_worker_goes_back_and_the_dead_worker_cannot_finish_it() {
@@ -15,7 +17,7 @@ async fn a_job_of_a_dead_worker_goes_back_and_the_dead_worker_cannot_finish_it()
     let mut connection = bench.database.pool.acquire().await.unwrap();
     assert!(rescue(&mut connection, 10).await.unwrap().is_empty());
 
-    bench.execute(END_ALL_LEASES).await;
+    bench.execute(GIVE_UP_ALL_LEASES).await;
     let rescued = rescue(&mut connection, 10).await.unwrap();
     assert_eq!(rescued.len(), 1);
     assert_eq!(
@@ -86,7 +88,7 @@ async fn a_rescue_does_not_take_a_job_that_is_being_settled() {
     let job = bench.claim_one().await;
     let mut settling = bench.database.pool.begin().await.unwrap();
     hold(&mut settling, job.lease).await.unwrap();
-    bench.execute(END_ALL_LEASES).await;
+    bench.execute(GIVE_UP_ALL_LEASES).await;
     let mut connection = bench.database.pool.acquire().await.unwrap();
     assert!(rescue(&mut connection, 10).await.unwrap().is_empty());
     complete(&mut settling, job.lease).await.unwrap();
@@ -102,7 +104,7 @@ async fn many_rescuers_give_a_job_back_once() {
         .execute("select botticelli.enqueue('posting') from generate_series(1, 50)")
         .await;
     assert_eq!(bench.claim().await.len(), 50);
-    bench.execute(END_ALL_LEASES).await;
+    bench.execute(GIVE_UP_ALL_LEASES).await;
     let rescuers = (0..5).map(|_| async {
         let mut connection = bench.database.pool.acquire().await.unwrap();
         rescue(&mut connection, 100).await.unwrap().len()
@@ -114,14 +116,14 @@ async fn many_rescuers_give_a_job_back_once() {
 #[tokio::test]
 async fn a_dead_worker_is_forgotten_only_when_it_holds_nothing() {
     let bench = Bench::new().await;
-    bench.claim_one().await;
+    let job = bench.claim_one().await;
     bench.execute(END_ALL_LEASES).await;
     assert_eq!(
         forget_dead_workers(&bench.database.pool, Duration::ZERO).await.unwrap(),
         0
     );
     let mut connection = bench.database.pool.acquire().await.unwrap();
-    rescue(&mut connection, 10).await.unwrap();
+    complete(&mut connection, job.lease).await.unwrap();
     assert_eq!(
         forget_dead_workers(&bench.database.pool, Duration::ZERO).await.unwrap(),
         1

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use botticelli_queue::{QueueError, Retried, complete, discard, hand_back, hold, retry, snooze};
+use botticelli_queue::{
+    QueueError, Retried, WorkerId, complete, discard, hand_back, hold, put_back_strays, register_worker, retry, snooze,
+};
 use serde_json::Value;
 
 use crate::Bench;
@@ -96,4 +98,30 @@ async fn a_snoozed_job_uses_no_try() {
     assert_eq!(bench.state(job.lease.job).await, "scheduled");
     bench.execute("update botticelli.jobs set run_at = now()").await;
     assert_eq!(bench.claim().await.pop().unwrap().tries, 1);
+}
+
+#[tokio::test]
+async fn jobs_of_a_claim_whose_answer_was_lost_go_back_and_those_in_hand_stay() {
+    let bench = Bench::new().await;
+    let in_hand = bench.claim_one().await;
+    let other = WorkerId::random();
+    register_worker(&bench.database.pool, other, "other", Duration::from_mins(1))
+        .await
+        .unwrap();
+    bench.enqueue().await;
+    let of_another = bench.claim_as(other).await.pop().unwrap();
+    // Committed, and the rows never got to whoever asked.
+    let lost = bench.claim_one().await;
+
+    let put_back = put_back_strays(&bench.database.pool, "posting", bench.worker, &[in_hand.lease.job])
+        .await
+        .unwrap();
+    assert_eq!(put_back, 1);
+    assert_eq!(bench.state(in_hand.lease.job).await, "running");
+    assert_eq!(bench.state(of_another.lease.job).await, "running");
+    let again = bench.claim().await.pop().unwrap();
+    assert_eq!(
+        (again.lease.job, again.lease.attempt, again.tries),
+        (lost.lease.job, 2, 1)
+    );
 }

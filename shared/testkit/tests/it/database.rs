@@ -60,3 +60,22 @@ async fn what_a_killed_test_left_behind_is_dropped_by_a_later_one() -> TestResul
     assert!(!exists);
     Ok(())
 }
+
+#[tokio::test]
+async fn a_test_can_wait_for_what_others_write() {
+    let database = database().await;
+    let insert = "insert into botticelli.queues values ('posting', 'posting', 5), ('curation', null, 5)";
+    let wait = database.until("exists (select from botticelli.queues)");
+    let write = async {
+        tokio::task::yield_now().await;
+        database.execute(&insert.replace("null", "''")).await;
+    };
+    tokio::join!(wait, write);
+    assert_eq!(
+        database
+            .rows("select name, kind, null from botticelli.queues order by name")
+            .await,
+        ["curation||", "posting|posting|"]
+    );
+    assert_eq!(database.row("select count(*) from botticelli.queues").await, "2");
+}

@@ -1,0 +1,101 @@
+//! A database with one actor, `generation`, and schedulers that share a clock.
+
+use std::{sync::Arc, time::Duration};
+
+use botticelli_actors::Registration;
+use botticelli_control::HealthState;
+use botticelli_queue::register_queue;
+use botticelli_schedule::ManualClock;
+use botticelli_scheduler::{Maintenance, ScheduledActor, Ticker};
+use botticelli_telemetry::{LogFormat, TelemetryOptions};
+use botticelli_testkit::{TestDatabase, database};
+use chrono::{DateTime, Utc};
+
+pub(crate) struct Bench {
+    pub(crate) database: TestDatabase,
+    pub(crate) clock: ManualClock,
+}
+
+impl Bench {
+    /// It is half past eight.
+    pub(crate) async fn new() -> Self {
+        let bench = Self {
+            database: database().await,
+            clock: ManualClock::new(at("08:30")),
+        };
+        bench.register("generation").await;
+        bench
+    }
+
+    pub(crate) async fn register(&self, actor: &str) {
+        let mut connection = self.database.pool.acquire().await.unwrap();
+        register_queue(&mut connection, actor, "generation", 3).await.unwrap();
+        let registration = Registration {
+            name: actor,
+            kind: "generation",
+            enabled: true,
+            schedule: "manual",
+            schedule_type: "Manual",
+        };
+        botticelli_actors::register(&mut connection, &registration)
+            .await
+            .unwrap();
+    }
+
+    pub(crate) fn ticker(&self, schedule: &str) -> Ticker {
+        self.ticker_of(schedule, "r1")
+    }
+
+    /// A scheduler that just started, with this schedule for `generation`.
+    pub(crate) fn ticker_of(&self, schedule: &str, revision: &str) -> Ticker {
+        let clock = Arc::new(self.clock.clone());
+        let actor = ScheduledActor {
+            name: "generation".to_owned(),
+            schedule: schedule.parse().unwrap(),
+            revision: revision.to_owned(),
+        };
+        Ticker {
+            pool: self.database.pool.clone(),
+            actors: vec![actor],
+            heartbeat: HealthState::new(clock.clone()).heartbeat(),
+            clock,
+        }
+    }
+
+    pub(crate) fn maintenance(&self) -> Maintenance {
+        let telemetry = botticelli_telemetry::prepare(TelemetryOptions {
+            service_role: "scheduler",
+            instance_id: "test".to_owned(),
+            log_filter: "off".to_owned(),
+            log_format: LogFormat::Pretty,
+            otlp_endpoint: None,
+            ansi: false,
+        });
+        Maintenance {
+            pool: self.database.pool.clone(),
+            metrics: telemetry.unwrap().0.metrics(),
+            rescue_interval: Duration::from_millis(50),
+        }
+    }
+
+    /// Every recorded tick: when, its revision, its outcome, and why.
+    pub(crate) async fn ticks(&self) -> Vec<String> {
+        let query = "select to_char(tick_at at time zone 'utc', 'HH24:MI'), revision, outcome, reason
+                     from botticelli.schedule_ticks order by tick_at, revision";
+        self.database.rows(query).await
+    }
+
+    pub(crate) async fn jobs(&self) -> String {
+        self.database.row("select count(*) from botticelli.jobs").await
+    }
+
+    /// What a worker leaves of the jobs once they are done.
+    pub(crate) async fn finish_jobs(&self) {
+        self.database.execute("delete from botticelli.jobs").await;
+    }
+}
+
+/// A time of one certain day.
+pub(crate) fn at(time: &str) -> DateTime<Utc> {
+    format!("2026-11-23T{time}:00Z").parse().unwrap()
+}

@@ -1,0 +1,8 @@
+//! What a scheduler promises, whatever number of them runs: against a real PostgreSQL, with a clock moved by hand.
+
+#![expect(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
+
+mod bench;
+mod maintenance;
+mod skipping;
+mod ticking;

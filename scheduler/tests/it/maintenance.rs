@@ -1,0 +1,201 @@
+//! What a lost worker leaves behind is put in order, by whichever scheduler gets to it.
+
+use std::{sync::Arc, time::Duration};
+
+use botticelli_actors::{load_checkpoint, save_checkpoint, start_execution};
+use botticelli_posts::take_for_review;
+use botticelli_queue::{ClaimedJob, WorkerId, claim, register_worker, release_worker};
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::bench::Bench;
+
+/// A job that a worker held when it died, in the middle of a review.
+async fn lost_job(bench: &Bench) -> ClaimedJob {
+    let pool = &bench.database.pool;
+    let worker = WorkerId::random();
+    register_worker(pool, worker, "host:1", Duration::from_mins(1))
+        .await
+        .unwrap();
+    let job = claim(pool, &Arc::from("generation"), 1, worker)
+        .await
+        .unwrap()
+        .pop()
+        .unwrap();
+    let (id, attempt) = (job.lease.job.0, job.lease.attempt);
+    start_execution(pool, "generation", id, attempt, "host:1", None)
+        .await
+        .unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    save_checkpoint(&mut connection, id, "1/idea", &json!({ "reply": "hats" }))
+        .await
+        .unwrap();
+    take_for_review(pool, id, 10, Duration::from_mins(20)).await.unwrap();
+    release_worker(pool, worker).await.unwrap();
+    job
+}
+
+const RUNS: &str = "select attempt, outcome, success, error_message from botticelli.actor_server_executions
+                    order by attempt";
+
+#[tokio::test]
+async fn a_lost_workers_job_is_due_again_with_its_acts_and_its_run_is_closed() {
+    let bench = Bench::new().await;
+    bench.database.execute("select botticelli.enqueue('generation')").await;
+    let job = lost_job(&bench).await;
+    let schedulers = [(); 3].map(|()| bench.maintenance());
+    for outcome in join_all(schedulers.iter().map(|scheduler| scheduler.round(true))).await {
+        outcome.unwrap();
+    }
+    assert_eq!(
+        bench
+            .database
+            .row("select state, attempt, jsonb_array_length(errors) from botticelli.jobs")
+            .await,
+        "available|1|1"
+    );
+    assert_eq!(
+        bench.database.row(RUNS).await,
+        "1|lost|f|worker host:1 was lost during this run"
+    );
+    let kept = load_checkpoint(&bench.database.pool, job.lease.job.0, "1/idea")
+        .await
+        .unwrap();
+    assert_eq!(kept, Some(json!({ "reply": "hats" })));
+}
+
+#[tokio::test]
+async fn a_job_that_takes_every_worker_down_is_given_up_and_lets_go_of_its_posts() {
+    let bench = Bench::new().await;
+    bench
+        .database
+        .execute(
+            "insert into botticelli.potential_posts (text_content, source, job_id, output_no) values ('A', 'x', 0, 1);
+             select botticelli.enqueue('generation', max_attempts => 2)",
+        )
+        .await;
+    for state in ["available", "discarded"] {
+        lost_job(&bench).await;
+        let review = "select status from botticelli.potential_posts";
+        assert_eq!(bench.database.row(review).await, "in_review");
+        bench.maintenance().round(false).await.unwrap();
+        let states = "select state from botticelli.jobs union all select state from botticelli.job_history";
+        assert_eq!(bench.database.row(states).await, state);
+    }
+    assert_eq!(
+        bench
+            .database
+            .row("select status, review_job_id from botticelli.potential_posts")
+            .await,
+        "pending|"
+    );
+    assert_eq!(
+        bench
+            .database
+            .row("select count(*) from botticelli.act_checkpoints")
+            .await,
+        "0"
+    );
+    assert_eq!(bench.database.rows(RUNS).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_job_whose_worker_lives_is_left_alone() {
+    let bench = Bench::new().await;
+    bench.database.execute("select botticelli.enqueue('generation')").await;
+    let worker = WorkerId::random();
+    register_worker(&bench.database.pool, worker, "host:1", Duration::from_mins(1))
+        .await
+        .unwrap();
+    claim(&bench.database.pool, &Arc::from("generation"), 1, worker)
+        .await
+        .unwrap();
+    bench.maintenance().round(true).await.unwrap();
+    assert_eq!(bench.database.row("select state from botticelli.jobs").await, "running");
+}
+
+#[tokio::test]
+async fn a_breaker_lets_one_run_through_once_its_cool_down_is_over() {
+    let bench = Bench::new().await;
+    let open = "update botticelli.actor_server_state set is_paused = true, paused_reason = 'circuit_breaker',
+                breaker_state = 'open', breaker_retry_at = now() + interval '1 hour'";
+    bench.database.execute(open).await;
+    let state = "select state.is_paused, breaker_state, queues.is_paused
+                 from botticelli.actor_server_state as state join botticelli.queues on name = task_id";
+    bench.maintenance().round(true).await.unwrap();
+    assert_eq!(bench.database.row(state).await, "t|open|t");
+    bench
+        .database
+        .execute("update botticelli.actor_server_state set breaker_retry_at = now()")
+        .await;
+    bench.maintenance().round(true).await.unwrap();
+    assert_eq!(bench.database.row(state).await, "f|half_open|f");
+}
+
+#[tokio::test]
+async fn a_worker_that_is_long_dead_is_forgotten() {
+    let bench = Bench::new().await;
+    let (dead, sleeping) = (WorkerId::random(), WorkerId::random());
+    for worker in [dead, sleeping] {
+        register_worker(&bench.database.pool, worker, "host:1", Duration::ZERO)
+            .await
+            .unwrap();
+    }
+    bench
+        .database
+        .execute(&format!(
+            "update botticelli.workers set lease_until = now() - interval '2 hours' where id = '{dead}'"
+        ))
+        .await;
+    bench.maintenance().round(true).await.unwrap();
+    assert_eq!(
+        bench.database.rows("select id from botticelli.workers").await,
+        [sleeping.to_string()]
+    );
+}
+
+#[tokio::test]
+async fn what_a_worker_wrote_after_its_job_had_ended_is_put_in_order() {
+    let bench = Bench::new().await;
+    bench.database.execute("select botticelli.enqueue('generation')").await;
+    let running = lost_job(&bench).await.lease.job.0;
+    // A worker that was frozen wrote these for job 99, which somebody else had finished meanwhile.
+    start_execution(&bench.database.pool, "generation", 99, 1, "host:2", None)
+        .await
+        .unwrap();
+    bench
+        .database
+        .execute(
+            "insert into botticelli.potential_posts (text_content, source, job_id, output_no) values
+               ('A.', 'x', 0, 1), ('B.', 'x', 0, 2)",
+        )
+        .await;
+    for job in [99, running] {
+        take_for_review(&bench.database.pool, job, 1, Duration::from_mins(20))
+            .await
+            .unwrap();
+    }
+    bench
+        .database
+        .execute(&format!(
+            "update botticelli.actor_server_executions set started_at = now() - interval '2 minutes';
+             insert into botticelli.workers (id, name, lease_until)
+             select worker_id, 'host:1', now() + interval '1 minute' from botticelli.jobs where id = {running}"
+        ))
+        .await;
+    bench.maintenance().round(true).await.unwrap();
+    assert_eq!(
+        bench
+            .database
+            .rows("select job_id, outcome from botticelli.actor_server_executions order by job_id")
+            .await,
+        [format!("{running}|running"), "99|lost".to_owned()]
+    );
+    assert_eq!(
+        bench
+            .database
+            .rows("select status, review_job_id from botticelli.potential_posts order by id")
+            .await,
+        ["pending|".to_owned(), format!("in_review|{running}")]
+    );
+}

@@ -1,0 +1,135 @@
+//! Pauses by people and by the breaker.
+
+use std::time::Duration;
+
+use botticelli_actors::{
+    Breaker, BreakerChange, half_open_due_breakers, pause, record_failure, record_success, resume,
+};
+use botticelli_testkit::TestDatabase;
+
+use crate::roll::{enrol, with_actors};
+
+const STATE: &str = "select is_paused, paused_reason, paused_by, breaker_state, consecutive_failures
+                     from botticelli.actor_server_state where task_id = 'generation'";
+const QUEUES: &str = "select name, is_paused from botticelli.queues order by name";
+
+async fn failed(database: &TestDatabase) -> BreakerChange {
+    let breaker = Breaker {
+        failures: 2,
+        cooldown: Duration::from_hours(1),
+    };
+    let mut connection = database.pool.acquire().await.unwrap();
+    record_failure(&mut connection, "generation", breaker).await.unwrap()
+}
+
+async fn succeeded(database: &TestDatabase) {
+    let mut connection = database.pool.acquire().await.unwrap();
+    record_success(&mut connection, "generation").await.unwrap();
+}
+
+async fn cool_down(database: &TestDatabase) -> Vec<String> {
+    database
+        .execute("update botticelli.actor_server_state set breaker_retry_at = now() where breaker_state = 'open'")
+        .await;
+    half_open_due_breakers(&database.pool).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_pause_stops_the_actors_queue_and_no_other() {
+    let database = with_actors().await;
+    assert!(pause(&database.pool, "generation", "ops").await.unwrap());
+    assert_eq!(database.row(STATE).await, "t|manual|ops|closed|0");
+    assert_eq!(database.rows(QUEUES).await, ["generation|t", "posting|f"]);
+    assert!(resume(&database.pool, "generation").await.unwrap());
+    assert_eq!(database.row(STATE).await, "f|||closed|0");
+    assert_eq!(database.rows(QUEUES).await, ["generation|f", "posting|f"]);
+}
+
+#[tokio::test]
+async fn an_actor_that_is_not_there_cannot_be_paused() {
+    let database = with_actors().await;
+    assert!(!pause(&database.pool, "generations", "ops").await.unwrap());
+    assert!(!resume(&database.pool, "generations").await.unwrap());
+}
+
+#[tokio::test]
+async fn a_pause_by_plain_sql_counts_as_one_by_a_person() {
+    let database = with_actors().await;
+    database
+        .execute("update botticelli.actor_server_state set is_paused = true where task_id = 'generation'")
+        .await;
+    let user = database.row("select session_user").await;
+    assert_eq!(database.row(STATE).await, format!("t|manual|{user}|closed|0"));
+    assert_eq!(database.rows(QUEUES).await[0], "generation|t");
+    database
+        .execute("update botticelli.actor_server_state set is_paused = false")
+        .await;
+    assert_eq!(database.row(STATE).await, "f|||closed|0");
+}
+
+#[tokio::test]
+async fn the_breaker_opens_at_its_threshold_and_a_good_probe_closes_it() {
+    let database = with_actors().await;
+    let change = failed(&database).await;
+    assert_eq!((change.consecutive_failures, change.tripped), (1, false));
+    let change = failed(&database).await;
+    assert_eq!((change.consecutive_failures, change.tripped), (2, true));
+    assert_eq!(database.row(STATE).await, "t|circuit_breaker||open|2");
+    assert!(half_open_due_breakers(&database.pool).await.unwrap().is_empty());
+    assert_eq!(cool_down(&database).await, ["generation"]);
+    assert_eq!(database.row(STATE).await, "f|||half_open|2");
+    succeeded(&database).await;
+    assert_eq!(database.row(STATE).await, "f|||closed|0");
+}
+
+#[tokio::test]
+async fn a_bad_probe_opens_the_breaker_again_at_once() {
+    let database = with_actors().await;
+    failed(&database).await;
+    failed(&database).await;
+    cool_down(&database).await;
+    assert!(failed(&database).await.tripped);
+    assert_eq!(database.row(STATE).await, "t|circuit_breaker||open|3");
+}
+
+#[tokio::test]
+async fn a_persons_pause_is_not_the_breakers_to_end() {
+    let database = with_actors().await;
+    failed(&database).await;
+    failed(&database).await;
+    pause(&database.pool, "generation", "ops").await.unwrap();
+    assert!(cool_down(&database).await.is_empty());
+    // A run that was under way fails: the pause stays the person's.
+    assert!(!failed(&database).await.tripped);
+    let state = database.row(STATE).await;
+    assert!(state.starts_with("t|manual|ops|closed|"), "{state}");
+    resume(&database.pool, "generation").await.unwrap();
+    assert_eq!(database.row(STATE).await, "f|||closed|0");
+}
+
+#[tokio::test]
+async fn a_success_during_a_persons_pause_does_not_end_it() {
+    let database = with_actors().await;
+    pause(&database.pool, "generation", "ops").await.unwrap();
+    succeeded(&database).await;
+    assert_eq!(database.row(STATE).await, "t|manual|ops|closed|0");
+}
+
+#[tokio::test]
+async fn registering_again_leaves_the_pause_alone() {
+    let database = with_actors().await;
+    pause(&database.pool, "generation", "ops").await.unwrap();
+    enrol(&database, "generation", "every 3 hours", true).await;
+    assert_eq!(database.row(STATE).await, "t|manual|ops|closed|0");
+    assert_eq!(database.rows(QUEUES).await[0], "generation|t");
+}
+
+#[tokio::test]
+async fn an_actor_that_is_disabled_claims_nothing_and_is_not_paused() {
+    let database = with_actors().await;
+    enrol(&database, "generation", "every 2 hours", false).await;
+    assert_eq!(database.row(STATE).await, "f|||closed|0");
+    assert_eq!(database.rows(QUEUES).await[0], "generation|t");
+    enrol(&database, "generation", "every 2 hours", true).await;
+    assert_eq!(database.rows(QUEUES).await[0], "generation|f");
+}

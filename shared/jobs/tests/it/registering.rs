@@ -1,0 +1,39 @@
+use std::{path::Path, time::Duration};
+
+use botticelli_jobs::register_fleet;
+use botticelli_settings::Settings;
+use botticelli_testkit::database;
+
+#[tokio::test]
+async fn a_registration_and_a_pause_do_not_wait_for_each_other() {
+    let database = database().await;
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let settings = Settings::load_in(root, None, []).unwrap();
+    register_fleet(&database.pool, &settings, false).await.unwrap();
+    // So that registering again has every queue to write.
+    database
+        .execute("update botticelli.queues set max_attempts = 1000")
+        .await;
+
+    let mut pause = database.pool.begin().await.unwrap();
+    sqlx::query("select from botticelli.actor_server_state where task_id = 'posting' for update")
+        .execute(&mut *pause)
+        .await
+        .unwrap();
+    let pool = database.pool.clone();
+    let registration = tokio::spawn(async move { register_fleet(&pool, &settings, false).await });
+    // The database does not announce that somebody waits for a lock.
+    let waits = "select true from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    while database.rows(waits).await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // The actor's queue is written here, while the registration waits for the actor.
+    sqlx::query("update botticelli.actor_server_state set is_paused = true where task_id = 'posting'")
+        .execute(&mut *pause)
+        .await
+        .unwrap();
+    pause.commit().await.unwrap();
+    registration.await.unwrap().unwrap();
+    let queue = "select is_paused from botticelli.queues where name = 'posting' and max_attempts < 1000";
+    assert_eq!(database.rows(queue).await, ["t"]);
+}
