@@ -47,7 +47,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// `actors` goes into the settings file as it is. Leases are short, so that a lost worker costs a test 2 s.
+    /// `actors` goes into the settings file as it is. Leases are short, so that a lost worker costs a test 3 s.
     pub(crate) async fn new(actors: &str) -> Self {
         Self::with_drain_timeout("30s", actors).await
     }
@@ -68,7 +68,7 @@ model = "stub"
 [discord]
 base_url = "{}"
 [queue]
-lease = "2s"
+lease = "3s"
 heartbeat = "500ms"
 backoff_base = "100ms"
 poll_interval = "1s"

@@ -69,6 +69,9 @@ pub(super) struct State {
     database_failed: bool,
 }
 
+/// Longer than any statement may take at the server (`shared/database`).
+const DATABASE_PATIENCE: Duration = Duration::from_secs(35);
+
 /// The claimer of one queue.
 pub(super) struct NarrativeActor;
 
@@ -106,16 +109,16 @@ impl Actor for NarrativeActor {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            NarrativeActorMessage::Execute => state.claim(&myself).await,
+            NarrativeActorMessage::Execute => state.claim_in_time(&myself).await,
             NarrativeActorMessage::Poll => {
                 state.may_have_strays = true;
-                state.claim(&myself).await;
+                state.claim_in_time(&myself).await;
             }
             NarrativeActorMessage::Finished(lease) => {
                 // One that an earlier actor of this queue claimed is not among them.
                 state.in_hand.remove(&lease);
                 state.answer_shutdown();
-                state.claim(&myself).await;
+                state.claim_in_time(&myself).await;
             }
             NarrativeActorMessage::Pause(by) => {
                 if let Err(error) = botticelli_actors::pause(&state.shop.pool, &state.actor.name, &by).await {
@@ -155,6 +158,19 @@ impl State {
             for reply in self.shutdown.iter_mut().flat_map(|waiting| waiting.drain(..)) {
                 reply.send(()).ok();
             }
+        }
+    }
+
+    /// Claims, but does not wait for ever for a server that is gone without a word.
+    async fn claim_in_time(&mut self, myself: &ActorRef<NarrativeActorMessage>) {
+        if tokio::time::timeout(DATABASE_PATIENCE, self.claim(myself))
+            .await
+            .is_err()
+        {
+            tracing::error!(queue.name = %self.actor.name, "Queue {} did not answer in time; trying on", self.actor.name);
+            // The answer that did not come may have been a claim.
+            self.may_have_strays = true;
+            self.set_alarm(myself, self.poll_interval);
         }
     }
 

@@ -17,19 +17,22 @@ async fn a_model_that_answers_badly_fails_the_run_with_its_reason_and_is_asked_a
         code: code.to_owned(),
         retry_after: None,
     };
-    for (reply, reason) in [
+    let bench = Bench::new().await;
+    for (job, (reply, reason)) in [
         (LlmReply::Garbage, "gave an unusable answer"),
         (LlmReply::Text(String::new()), "gave an unusable answer"),
         (LlmReply::Html, "is unavailable"),
         (LlmReply::Close, "is unavailable"),
         (refused(500, "server_error"), "is unavailable"),
         (refused(429, "rate_limit_exceeded"), "is unavailable"),
-    ] {
-        let bench = Bench::new().await;
+    ]
+    .into_iter()
+    .enumerate()
+    {
         bench.llm.reply_next(reply.clone());
         bench.enqueue("say").await;
-        bench.ended(1).await;
-        let runs = bench.runs().await;
+        bench.ended(job + 1).await;
+        let runs = bench.runs().await.split_off(2 * job);
         assert_eq!(runs.len(), 2, "{reply:?}: {runs:?}");
         assert!(
             runs[0].starts_with("1|failure|") && runs[0].contains(reason),

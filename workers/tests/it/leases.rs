@@ -24,7 +24,7 @@ async fn give_away_jobs_of(bench: &Bench, worker: WorkerId) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_job_whose_lease_ended_runs_again_and_its_first_answer_counts_for_nothing() {
     let bench = Bench::with(Options {
-        queue: "lease = \"300ms\"\nheartbeat = \"100ms\"\npoll_interval = \"100ms\"",
+        queue: "lease = \"10s\"\nheartbeat = \"200ms\"\npoll_interval = \"100ms\"",
         ..Options::default()
     })
     .await;
@@ -52,7 +52,7 @@ async fn a_job_whose_lease_ended_runs_again_and_its_first_answer_counts_for_noth
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_worker_that_cannot_renew_its_lease_hands_its_jobs_back_before_it_ends() {
     let bench = Bench::with(Options {
-        queue: "lease = \"900ms\"\nheartbeat = \"300ms\"\npoll_interval = \"100ms\"",
+        queue: "lease = \"3s\"\nheartbeat = \"500ms\"\npoll_interval = \"100ms\"",
         ..Options::default()
     })
     .await;
