@@ -61,7 +61,7 @@ begin
   select * into target from botticelli.queues q where q.name = queue;
   if not found then
     raise exception 'unknown queue "%"', queue using errcode = '22023', hint = coalesce(
-      (select format('Known queues: %s.', string_agg(q.name, ', ' order by q.name)) from botticelli.queues q),
+      (select 'Known queues: ' || string_agg(q.name, ', ' order by q.name) || '.' from botticelli.queues q),
       'No actor has registered yet: start a scheduler or a worker first.');
   end if;
   perform botticelli.check_args(queue, target.kind, args);

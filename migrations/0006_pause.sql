@@ -29,7 +29,7 @@ $$;
 create function botticelli.refuse_unknown_actor(actor text) returns void language plpgsql as $$
 begin
   raise exception 'unknown actor "%"', actor using errcode = '22023', hint = coalesce(
-    (select format('Known actors: %s.', string_agg(task_id, ', ' order by task_id)) from botticelli.actor_server_state),
+    (select 'Known actors: ' || string_agg(task_id, ', ' order by task_id) || '.' from botticelli.actor_server_state),
     'No actor has registered yet: start a scheduler or a worker first.');
 end
 $$;

@@ -3,7 +3,6 @@
 use std::{
     collections::HashMap,
     io::{IsTerminal, stderr, stdout},
-    net::SocketAddr,
     path::Path,
     sync::Arc,
     time::Duration,
@@ -13,11 +12,12 @@ use anyhow::{Result, anyhow, bail};
 use botticelli_database::migrate;
 use botticelli_jobs::register_fleet;
 use botticelli_lifecycle::{Cluster, ClusterOptions, Ending};
+use botticelli_llm::LanguageModel;
 use botticelli_posts::published;
 use botticelli_process::{Pools, Process, ProcessArguments};
 use botticelli_queue::{NewJob, Source, enqueue_unless_waiting};
 use botticelli_scheduler::Scheduler;
-use botticelli_workers::{Fleet, WorkerParts, actor_specs, fleet_options, language_model, platforms, shop};
+use botticelli_workers::{ActorSpec, Fleet, WorkerParts, actor_specs, fleet_options, language_model, platforms, shop};
 use clap::Args;
 use secrecy::SecretString;
 use sqlx::PgPool;
@@ -53,8 +53,13 @@ pub(crate) async fn run(arguments: Arguments, environment: HashMap<String, Strin
 
 /// Runs on the configured database, or on the private one for as long as this runs.
 async fn with_database(process: &Process, arguments: &Arguments, data_dir: &Path) -> Result<Ending> {
+    // First what is quickly refused: a mistake in a narrative need not cost the start of a database.
+    let crew = Crew {
+        actors: actor_specs(&process.settings, &[])?,
+        model: language_model(&process.settings, data_dir)?,
+    };
     if process.settings.server.database_url.is_some() {
-        return fleet(process, arguments, data_dir, None).await;
+        return fleet(process, arguments, crew, None).await;
     }
     tracing::info!(
         "DATABASE_URL is not set: starting a private PostgreSQL in {}",
@@ -67,17 +72,22 @@ async fn with_database(process: &Process, arguments: &Arguments, data_dir: &Path
         cluster.data_dir().join("database_url").display()
     );
     let outcome = tokio::select! {
-        outcome = fleet(process, arguments, data_dir, Some(SecretString::from(url))) => outcome,
+        outcome = fleet(process, arguments, crew, Some(SecretString::from(url))) => outcome,
         died = cluster.died() => Err(died.into()),
     };
     cluster.stop().await?;
     outcome
 }
 
-async fn fleet(process: &Process, arguments: &Arguments, data_dir: &Path, url: Option<SecretString>) -> Result<Ending> {
+/// Who runs, and who writes.
+struct Crew {
+    actors: Vec<ActorSpec>,
+    model: Arc<dyn LanguageModel>,
+}
+
+async fn fleet(process: &Process, arguments: &Arguments, crew: Crew, url: Option<SecretString>) -> Result<Ending> {
     let settings = &process.settings;
-    let actors = actor_specs(settings, &[])?;
-    let model = language_model(settings, data_dir)?;
+    let Crew { actors, model } = crew;
     let platforms = platforms(settings, &actors, Box::new(stdout()));
     let Pools { main: pool, lease } = process.connect(url.as_ref()).await?;
     migrate(&pool).await?;
@@ -100,13 +110,7 @@ async fn fleet(process: &Process, arguments: &Arguments, data_dir: &Path, url: O
     let clock = Arc::clone(&process.clock);
     let mut scheduler = Scheduler::start(settings, pool.clone(), process.metrics(), clock, sidecar.heartbeat());
     sidecar.set_started();
-    let addresses = sidecar.addresses();
-    tracing::info!(
-        "Botticelli is up: API http://{}/api/v1/actors, health http://{}/health/ready, metrics http://{}/metrics; Ctrl-C stops it",
-        shown(addresses.api),
-        shown(addresses.health),
-        shown(addresses.metrics)
-    );
+    tracing::info!("Botticelli is up; {}; Ctrl-C stops it", sidecar.addresses());
     if arguments.now {
         run_now(&pool, &names).await?;
     }
@@ -126,11 +130,8 @@ async fn fleet(process: &Process, arguments: &Arguments, data_dir: &Path, url: O
     };
     process.shutdown.request_stop();
     sidecar.ended().await?;
+    tracing::info!("Botticelli has stopped");
     outcome.map(|()| ending)
-}
-
-fn shown(address: Option<SocketAddr>) -> String {
-    address.map_or_else(|| "(off)".to_owned(), |address| address.to_string())
 }
 
 async fn run_now(pool: &PgPool, actors: &[String]) -> Result<()> {

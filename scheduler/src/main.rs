@@ -47,7 +47,7 @@ async fn schedule(process: &Process) -> Result<Ending> {
     let clock = Arc::clone(&process.clock);
     let mut scheduler = Scheduler::start(&process.settings, pool, process.metrics(), clock, sidecar.heartbeat());
     sidecar.set_started();
-    tracing::info!("Scheduler {} runs", process.name);
+    tracing::info!("Scheduler {} runs; {}", process.name, sidecar.addresses());
 
     let outcome = tokio::select! {
         () = process.shutdown.draining() => Ok(Ending::Clean),

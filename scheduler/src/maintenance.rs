@@ -50,6 +50,9 @@ impl Maintenance {
     /// Runs until `stop` is cancelled. A database that is away is waited for.
     pub async fn run(self, stop: CancellationToken) {
         let mut failing = false;
+        if let Err(error) = self.warn_of_pauses().await {
+            tracing::debug!(error = &error as &dyn Error, "Could not look for paused actors");
+        }
         for round in 0_u32.. {
             match self.round(round % ROUNDS_BETWEEN_REPORTS == 0).await {
                 Ok(()) => {
@@ -135,6 +138,20 @@ impl Maintenance {
             mark_lost(&mut transaction, job, attempt).await?;
         }
         transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Says at the start which actors will not run: nothing else in the log would.
+    async fn warn_of_pauses(&self) -> Result<(), MaintenanceError> {
+        for actor in list_actors(&self.pool)
+            .await?
+            .iter()
+            .filter(|actor| actor.enabled && actor.is_paused)
+        {
+            let reason = actor.paused_reason.as_deref().unwrap_or_default();
+            let name = &actor.name;
+            tracing::warn!(actor.name = %name, "Actor {name} is paused ({reason}) and does not run; `botticelli resume {name}` ends that");
+        }
         Ok(())
     }
 

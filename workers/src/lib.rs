@@ -17,4 +17,4 @@ pub use ports::{NoCheckpoints, PostTables};
 pub use shop::{ActorSpec, Platforms, Shop, TraceJobs};
 #[cfg(feature = "embedded-llm")]
 pub use wiring::confine_model;
-pub use wiring::{WorkerParts, actor_specs, fleet_options, language_model, platforms, shop};
+pub use wiring::{WorkerParts, actor_specs, fleet_options, language_model, model_for, platforms, shop};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Write, path::Path, sync::Arc};
 
 use anyhow::{Context, bail};
 use botticelli_actors::Breaker;
-use botticelli_llm::{LanguageModel, OpenAi, OpenAiOptions, Scripted};
+use botticelli_llm::{LanguageModel, LlmError, OpenAi, OpenAiOptions, ReplyFuture, Request, Scripted};
 use botticelli_narrative::NarrativeFile;
 use botticelli_platforms::{Discord, DiscordOptions, Noop, Platform};
 use botticelli_queue::Backoff;
@@ -84,6 +84,38 @@ fn actor_spec(settings: &Settings, actor: &ActorSettings, narratives: Arc<Narrat
     })
 }
 
+/// Opens the configured language model for the given actors. None is opened when all of them only post: posting asks no
+/// model.
+///
+/// # Errors
+///
+/// What is missing or wrong, with the way out.
+pub fn model_for(actors: &[ActorSpec], settings: &Settings, data_dir: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
+    if actors.iter().all(|actor| actor.kind == ActorKind::Posting) {
+        return Ok(Arc::new(NoModel));
+    }
+    language_model(settings, data_dir)
+}
+
+/// Stands where no model is needed.
+struct NoModel;
+
+impl LanguageModel for NoModel {
+    fn generate<'a>(&'a self, _: &'a Request) -> ReplyFuture<'a> {
+        let detail = "this worker only posts, and posting asks no model".to_owned();
+        Box::pin(async {
+            Err(LlmError::Refused {
+                provider: "none".to_owned(),
+                detail,
+            })
+        })
+    }
+
+    fn provider(&self) -> &'static str {
+        "none"
+    }
+}
+
 /// Opens the configured language model.
 ///
 /// # Errors
@@ -149,7 +181,7 @@ fn embedded(settings: &Settings, data_dir: &Path) -> anyhow::Result<Arc<dyn Lang
 fn embedded(_: &Settings, _: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
     Err(anyhow::anyhow!(
         "`[llm] backend = \"embedded\"` needs a binary built with the feature `embedded-llm`, which this one is not; \
-         set `backend = \"openai\"` and `base_url`, or use the `botticelli` command line"
+         build it with `--features embedded-llm`, or set `backend = \"openai\"` and `base_url`"
     ))
 }
 

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -144,6 +145,22 @@ impl Listeners {
                 Ok(())
             }
         }
+    }
+}
+
+impl fmt::Display for Addresses {
+    /// One line for the log of a process that has started.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |address: Option<SocketAddr>, path: &str| {
+            address.map_or_else(|| "off".to_owned(), |address| format!("http://{address}{path}"))
+        };
+        write!(
+            f,
+            "API {}, health {}, metrics {}",
+            shown(self.api, "/api/v1/actors"),
+            shown(self.health, "/health/ready"),
+            shown(self.metrics, "/metrics")
+        )
     }
 }
 

@@ -117,7 +117,7 @@ fn report(shop: &Shop, settle: &Settle, recorded: &Recorded) {
     );
     if recorded.breaker_tripped {
         shop.metrics.breaker_tripped(actor);
-        tracing::error!(actor.name = %actor, "Paused actor {actor}: its breaker opened after {} failures in a row", recorded.consecutive_failures.unwrap_or(0));
+        tracing::error!(actor.name = %actor, "Paused actor {actor}: its breaker opened after {} failures in a row; one run may try again in {:?}, or at once after `botticelli resume {actor}`", recorded.consecutive_failures.unwrap_or(0), settle.actor.breaker.cooldown);
     }
     let message = recorded.message.as_deref().unwrap_or_default();
     let (id, attempt) = (lease.job, lease.attempt);
