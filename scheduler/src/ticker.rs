@@ -73,13 +73,14 @@ impl Ticker {
     ///
     /// # Errors
     ///
-    /// The first error of the database; ticks decided before it stay decided, the others stay due.
+    /// The first error; the ticks that were decided stay decided, the others stay due.
     pub async fn round(&self, now: DateTime<Utc>) -> Result<(), TickError> {
         let recorded = recorded(&self.pool, &self.actors).await?;
+        let mut first_failure = None;
         for tick in due_ticks(&self.actors, &recorded, now) {
             let span =
                 tracing::info_span!(parent: None, names::span::TICK, actor.name = %tick.actor, tick.at = %tick.at);
-            async {
+            let decided = async {
                 let traceparent = current_traceparent();
                 match win(&self.pool, &tick, traceparent.as_deref()).await? {
                     Won::Enqueued(job) => tracing::info!(job.id = %job, "Enqueued job {job} for the tick of {} at {}", tick.actor, tick.at),
@@ -89,10 +90,14 @@ impl Ticker {
                 Ok::<_, TickError>(())
             }
             .instrument(span)
-            .await?;
+            .await;
+            // One actor's trouble, such as a queue that somebody removed, must not stop the schedules of the others.
+            if let Err(error) = decided {
+                first_failure.get_or_insert(error);
+            }
         }
         self.note_next_runs(now).await?;
-        Ok(())
+        first_failure.map_or(Ok(()), Err)
     }
 
     async fn note_next_runs(&self, now: DateTime<Utc>) -> Result<(), TickError> {

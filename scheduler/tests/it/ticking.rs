@@ -121,3 +121,16 @@ async fn the_next_run_of_an_actor_is_noted() {
     bench.ticker("manual").round(at("08:30")).await.unwrap();
     assert_eq!(bench.database.row(next_run).await, "");
 }
+
+#[tokio::test]
+async fn the_trouble_of_one_actor_does_not_stop_the_schedules_of_the_others() {
+    let bench = Bench::new().await;
+    let mut ticker = bench.ticker("0 * * * *");
+    let mut lost = ticker.actors[0].clone();
+    lost.name = "a_queue_that_somebody_removed".to_owned();
+    ticker.actors.insert(0, lost);
+    ticker.round(at("08:30")).await.unwrap();
+    let refusal = ticker.round(at("09:00")).await.unwrap_err().to_string();
+    assert!(refusal.contains("a_queue_that_somebody_removed"), "{refusal}");
+    assert_eq!(bench.jobs().await, "1");
+}
