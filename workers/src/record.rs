@@ -33,6 +33,20 @@ pub(crate) struct Recorded {
     pub consecutive_failures: Option<i32>,
 }
 
+impl Recorded {
+    /// A run that came to nothing, before the breaker has been told.
+    fn failure(message: String) -> Self {
+        Self {
+            outcome: botticelli_actors::Outcome::Failure,
+            message: Some(message),
+            succeeded: 0,
+            failed: 1,
+            breaker_tripped: false,
+            consecutive_failures: None,
+        }
+    }
+}
+
 /// Why nothing was recorded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RecordError {
@@ -157,20 +171,12 @@ pub(crate) async fn record_refused(
     let mut connection = shop.pool.acquire().await?;
     let mut transaction = connection.begin().await?;
     discard(&mut transaction, job.lease, &message).await?;
-    let mut recorded = Recorded {
-        outcome: botticelli_actors::Outcome::Failure,
-        message: Some(message),
-        succeeded: 0,
-        failed: 1,
-        breaker_tripped: false,
-        consecutive_failures: None,
-    };
+    let mut recorded = Recorded::failure(message);
     // What was refused may be refused again, and the job must end all the same.
     let mut rest = transaction.begin().await?;
     let closed = async {
         end(&mut rest, actor, job, &mut recorded, &json!({})).await?;
-        clear_checkpoints(&mut rest, job.lease.job.0).await?;
-        release(&mut rest, job.lease.job.0).await.map_err(RecordError::from)
+        let_go(&mut rest, job).await
     };
     match closed.await {
         Ok(()) => rest.commit().await?,
@@ -244,8 +250,7 @@ async fn record_outcome(
         consecutive_failures: None,
     };
     end(connection, actor, job, &mut recorded, &metadata).await?;
-    clear_checkpoints(connection, job_id).await?;
-    release(connection, job_id).await?;
+    let_go(connection, job).await?;
     Ok(recorded)
 }
 
@@ -297,14 +302,7 @@ async fn record_job_failure(
             true
         }
     };
-    let mut recorded = Recorded {
-        outcome: botticelli_actors::Outcome::Failure,
-        message: Some(error),
-        succeeded: 0,
-        failed: 1,
-        breaker_tripped: false,
-        consecutive_failures: None,
-    };
+    let mut recorded = Recorded::failure(error);
     end(
         connection,
         actor,
@@ -314,10 +312,16 @@ async fn record_job_failure(
     )
     .await?;
     if exhausted {
-        clear_checkpoints(connection, job.lease.job.0).await?;
-        release(connection, job.lease.job.0).await?;
+        let_go(connection, job).await?;
     }
     Ok(recorded)
+}
+
+/// Lets go of what was kept under the id of a job that is over.
+async fn let_go(connection: &mut PgConnection, job: &ClaimedJob) -> Result<(), RecordError> {
+    clear_checkpoints(connection, job.lease.job.0).await?;
+    release(connection, job.lease.job.0).await?;
+    Ok(())
 }
 
 async fn record_interruption(connection: &mut PgConnection, job: &ClaimedJob) -> Result<Recorded, RecordError> {

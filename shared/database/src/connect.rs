@@ -8,6 +8,10 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+/// How long a client waits for the answer to a statement: longer than the 30 s that the server gives any one, so that it
+/// only ends the wait for a server that is gone without a word.
+pub const ANSWER_LIMIT: Duration = Duration::from_secs(35);
+
 /// How many connections a process may hold at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PoolSize(pub u32);

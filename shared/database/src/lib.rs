@@ -3,5 +3,5 @@
 mod connect;
 mod schema;
 
-pub use connect::{ConnectError, PoolSize, connect};
+pub use connect::{ANSWER_LIMIT, ConnectError, PoolSize, connect};
 pub use schema::{SchemaError, check_schema, migrate};

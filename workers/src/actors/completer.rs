@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use botticelli_actors::Outcome as Ended;
+use botticelli_database::ANSWER_LIMIT;
 use botticelli_queue::Finished;
 use botticelli_telemetry::Status;
 use chrono::{DateTime, Utc};
@@ -33,9 +34,6 @@ impl std::fmt::Debug for Settle {
             .finish_non_exhaustive()
     }
 }
-
-/// Longer than any statement may take at the server (`shared/database`).
-const DATABASE_PATIENCE: Duration = Duration::from_secs(35);
 
 /// Records the ends of jobs.
 pub(super) struct Completer;
@@ -90,7 +88,7 @@ impl Actor for Completer {
 /// Gives the database its own statement timeout and some more. A server that is gone without a word would otherwise hold
 /// up the ends of all jobs for ever.
 async fn in_time(recording: impl Future<Output = Result<Recorded, RecordError>>) -> Result<Recorded, RecordError> {
-    let recorded = tokio::time::timeout(DATABASE_PATIENCE, recording).await;
+    let recorded = tokio::time::timeout(ANSWER_LIMIT, recording).await;
     recorded.unwrap_or_else(|elapsed| Err(RecordError::Database(Box::new(elapsed))))
 }
 

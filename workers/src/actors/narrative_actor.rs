@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
+use botticelli_database::ANSWER_LIMIT;
 use botticelli_queue::{ClaimedJob, JobId, Lease, WorkerId, claim, hand_back, next_due, put_back_strays};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -68,9 +69,6 @@ pub(super) struct State {
     shutdown: Option<Vec<RpcReplyPort<()>>>,
     database_failed: bool,
 }
-
-/// Longer than any statement may take at the server (`shared/database`).
-const DATABASE_PATIENCE: Duration = Duration::from_secs(35);
 
 /// The claimer of one queue.
 pub(super) struct NarrativeActor;
@@ -163,10 +161,7 @@ impl State {
 
     /// Claims, but does not wait for ever for a server that is gone without a word.
     async fn claim_in_time(&mut self, myself: &ActorRef<NarrativeActorMessage>) {
-        if tokio::time::timeout(DATABASE_PATIENCE, self.claim(myself))
-            .await
-            .is_err()
-        {
+        if tokio::time::timeout(ANSWER_LIMIT, self.claim(myself)).await.is_err() {
             tracing::error!(queue.name = %self.actor.name, "Queue {} did not answer in time; trying on", self.actor.name);
             // The answer that did not come may have been a claim.
             self.may_have_strays = true;
