@@ -1,6 +1,6 @@
 # The two commands of the README are `make up` and `make test`; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help up demo test lint
+.PHONY: help up demo test lint soak
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -16,3 +16,6 @@ test: ## Install what is missing, then run every check and test
 
 lint: ## Format, clippy and documentation checks only
 	@scripts/lint
+
+soak: ## Work off 20,000 jobs under kills, freezes, restarts and cuts, and try 300 random sequences (JOBS=… CASES=… SEED=…)
+	@scripts/soak

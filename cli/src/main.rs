@@ -2,9 +2,11 @@
 
 mod config;
 mod enqueue;
+mod jobs;
 mod migrate;
 mod narrative;
 mod pause;
+mod table;
 mod target;
 mod up;
 
@@ -35,6 +37,9 @@ enum Command {
     Pause(pause::Arguments),
     /// End an actor's pause, whether a person or its breaker began it
     Resume(pause::Arguments),
+    /// Look at jobs, end them, give dead ones another chance
+    #[command(subcommand)]
+    Jobs(jobs::Command),
     /// Look at the settings
     #[command(subcommand)]
     Config(config::Command),
@@ -83,6 +88,7 @@ async fn run(cli: Cli, environment: HashMap<String, String>) -> Result<Ending> {
         Command::Enqueue(arguments) => enqueue::run(&arguments, environment).await,
         Command::Pause(arguments) => pause::run_pause(&arguments, environment).await,
         Command::Resume(arguments) => pause::run_resume(&arguments, environment).await,
+        Command::Jobs(command) => jobs::run(command, environment).await,
         Command::Config(command) => config::run(command, environment),
         Command::Narrative(command) => narrative::run(command, environment).await,
     }

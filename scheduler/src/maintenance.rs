@@ -3,20 +3,25 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use botticelli_actors::{
-    ActorsError, clear_checkpoints, half_open_due_breakers, list_actors, mark_lost, open_executions,
+    ActorsError, checkpointed_jobs, clear_checkpoints, half_open_due_breakers, list_actors, mark_lost, open_executions,
 };
 use botticelli_posts::{PostsError, jobs_in_hand, release};
-use botticelli_queue::{QueueError, RescuedJob, ended_attempts, ended_jobs, forget_dead_workers, rescue};
+use botticelli_queue::{
+    Pruned, QueueError, RescuedJob, ended_attempts, ended_jobs, forget_dead_workers, make_partitions, prune, rescue,
+};
 use botticelli_telemetry::{Metrics, PauseReason};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-/// Jobs rescued in one transaction.
-const RESCUE_BATCH: u16 = 100;
+/// Claims whose jobs are rescued in one transaction.
+const RESCUE_BATCH: u16 = 10;
 /// Rounds of rescue between the rarer duties.
 const ROUNDS_BETWEEN_REPORTS: u32 = 5;
 /// How long a dead worker's row is kept for people to look at.
 const DEAD_WORKER_AGE: Duration = Duration::from_hours(1);
+
+/// How often what has been over for long is let go of.
+const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// Why a duty could not be done; it is tried again in the next round.
 #[derive(Debug, thiserror::Error)]
@@ -44,11 +49,50 @@ pub struct Maintenance {
     pub metrics: Arc<Metrics>,
     /// How often lost jobs are looked for.
     pub rescue_interval: Duration,
+    /// How long completed jobs are kept.
+    pub history_retention: Duration,
+    /// How long jobs are kept that were given up.
+    pub dead_retention: Duration,
 }
 
 impl Maintenance {
     /// Runs until `stop` is cancelled. A database that is away is waited for.
     pub async fn run(self, stop: CancellationToken) {
+        // Apart, because a rescue must not wait while a month of history goes.
+        tokio::join!(self.go_round(&stop), self.prune_now_and_then(&stop));
+    }
+
+    async fn prune_now_and_then(&self, stop: &CancellationToken) {
+        let pruning = async {
+            loop {
+                match self.prune().await {
+                    Ok(pruned) if pruned.is_nothing() => {}
+                    Ok(pruned) => tracing::info!(
+                        days = pruned.days_dropped,
+                        claims = pruned.claims_deleted,
+                        dead_jobs = pruned.dead_deleted,
+                        keys = pruned.keys_deleted,
+                        "Let go of what was over for long"
+                    ),
+                    Err(error) => tracing::warn!(error = &error as &dyn Error, "Could not prune the history: {error}"),
+                }
+                tokio::time::sleep(PRUNE_INTERVAL).await;
+            }
+        };
+        // Each step is a transaction of its own, and none of them minds being cut off.
+        stop.run_until_cancelled(pruning).await;
+    }
+
+    /// Lets go of what has been over for longer than it is to be kept.
+    ///
+    /// # Errors
+    ///
+    /// [`MaintenanceError`] when the database does not answer.
+    pub async fn prune(&self) -> Result<Pruned, MaintenanceError> {
+        Ok(prune(&self.pool, self.history_retention, self.dead_retention).await?)
+    }
+
+    async fn go_round(&self, stop: &CancellationToken) {
         let mut failing = false;
         if let Err(error) = self.warn_of_pauses().await {
             tracing::debug!(error = &error as &dyn Error, "Could not look for paused actors");
@@ -84,12 +128,13 @@ impl Maintenance {
     ///
     /// [`MaintenanceError`] of the first duty that failed.
     pub async fn round(&self, reports: bool) -> Result<(), MaintenanceError> {
-        while self.rescue_batch().await? == usize::from(RESCUE_BATCH) {}
+        while self.rescue_batch().await? > 0 {}
         if reports {
             for actor in half_open_due_breakers(&self.pool).await? {
                 tracing::info!(actor.name = %actor, "Lets one run of {actor} probe whether its failures are over");
             }
             forget_dead_workers(&self.pool, DEAD_WORKER_AGE).await?;
+            make_partitions(&self.pool).await?;
             self.free_what_ended_jobs_hold().await?;
             self.report().await?;
         }
@@ -101,7 +146,7 @@ impl Maintenance {
         let rescued = rescue(&mut transaction, RESCUE_BATCH).await?;
         for job in &rescued {
             mark_lost(&mut transaction, job.id.0, job.attempt).await?;
-            if job.discarded {
+            if job.discarded || job.cancelled {
                 clear_checkpoints(&mut transaction, job.id.0).await?;
                 release(&mut transaction, job.id.0).await?;
             }
@@ -112,9 +157,12 @@ impl Maintenance {
             queue,
             attempt,
             discarded,
+            cancelled,
         } in &rescued
         {
-            if *discarded {
+            if *cancelled {
+                tracing::info!(job.id = %id, job.attempt = attempt, "Job {id} of {queue} ended with its lost worker: it had been cancelled");
+            } else if *discarded {
                 tracing::error!(job.id = %id, job.attempt = attempt, "Discarded job {id} of {queue}: its worker was lost on the last try");
             } else {
                 tracing::warn!(job.id = %id, job.attempt = attempt, "Rescued job {id} of {queue} from a lost worker");
@@ -125,13 +173,18 @@ impl Maintenance {
         Ok(rescued.len())
     }
 
-    /// Frees posts, deliveries and executions of jobs that are over. Each job does so at its own end; this is for writes of
-    /// a worker that was stopped for so long that they came after it.
+    /// Frees posts, deliveries, checkpoints and executions of jobs that are over. Each job does so at its own end; this is
+    /// for jobs that ended while they waited, and for writes of a worker that was stopped for so long that they came after
+    /// its job's end.
     async fn free_what_ended_jobs_hold(&self) -> Result<(), MaintenanceError> {
         let mut transaction = self.pool.begin().await?;
         let in_hand = jobs_in_hand(&mut transaction).await?;
         for job in ended_jobs(&mut transaction, &in_hand).await? {
             release(&mut transaction, job).await?;
+        }
+        let with_checkpoints = checkpointed_jobs(&mut transaction).await?;
+        for job in ended_jobs(&mut transaction, &with_checkpoints).await? {
+            clear_checkpoints(&mut transaction, job).await?;
         }
         let open = open_executions(&mut transaction).await?;
         for (job, attempt) in ended_attempts(&mut transaction, &open).await? {

@@ -46,6 +46,8 @@ impl Scheduler {
             pool,
             metrics,
             rescue_interval,
+            history_retention: settings.queue.history_retention,
+            dead_retention: settings.queue.dead_retention,
         };
         Self {
             ticker: tokio::spawn(ticker.run(stop.clone())),

@@ -1,5 +1,6 @@
 //! The process as a tree of Ractor actors: who claims, who settles, who keeps the lease.
 
+mod canceller;
 mod completer;
 mod fleet;
 mod lease_keeper;

@@ -62,8 +62,8 @@ pub(crate) enum JobFailure {
     /// The job can never succeed as it is.
     #[error("{0}")]
     Discard(String),
-    /// The process is stopping or has lost its lease; the job goes on elsewhere.
-    #[error("the worker stopped")]
+    /// The process is stopping or has lost its lease, and the job goes on elsewhere; or it was cancelled.
+    #[error("the run was interrupted")]
     Interrupted,
 }
 

@@ -5,8 +5,8 @@ use std::{error::Error, time::Duration};
 use botticelli_actors::{Ending, clear_checkpoints, finish_execution, record_failure, record_success};
 use botticelli_posts::{Verdict, decide, release, store_drafts};
 use botticelli_queue::{
-    ClaimedJob, Finished, NewJob, QueueError, Retried, Source, complete, discard, enqueue_unless_waiting, hand_back,
-    retry,
+    ClaimedJob, Finished, NewJob, PutBack, QueueError, Retried, Source, complete, discard, enqueue_unless_waiting,
+    hand_back, retry,
 };
 use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};
@@ -289,13 +289,14 @@ async fn record_job_failure(
     failure: &JobFailure,
 ) -> Result<Recorded, RecordError> {
     let error = one_line(&failure.to_string());
-    let exhausted = match failure {
+    // Whether it was the job's last try: none is left, or the job was cancelled.
+    let is_over = match failure {
         JobFailure::Retry { after, .. } => {
             let delay = after.map_or_else(
                 || shop.backoff.delay(job.tries, jitter()),
                 |asked| asked.min(shop.backoff.cap.max(LONGEST_WAIT)),
             );
-            retry(connection, job, delay, &error).await? == Retried::Exhausted
+            !matches!(retry(connection, job, delay, &error).await?, Retried::Later(_))
         }
         JobFailure::Discard(_) | JobFailure::Interrupted => {
             discard(connection, job.lease, &error).await?;
@@ -308,10 +309,10 @@ async fn record_job_failure(
         actor,
         job,
         &mut recorded,
-        &json!({ "try": job.tries, "final": exhausted }),
+        &json!({ "try": job.tries, "final": is_over }),
     )
     .await?;
-    if exhausted {
+    if is_over {
         let_go(connection, job).await?;
     }
     Ok(recorded)
@@ -325,12 +326,17 @@ async fn let_go(connection: &mut PgConnection, job: &ClaimedJob) -> Result<(), R
 }
 
 async fn record_interruption(connection: &mut PgConnection, job: &ClaimedJob) -> Result<Recorded, RecordError> {
-    hand_back(connection, job.lease).await?;
-    let reason = "the worker stopped; the job goes on elsewhere";
+    let reason = match hand_back(connection, job.lease).await? {
+        PutBack::Waits => "the worker stopped; the job goes on elsewhere".to_owned(),
+        PutBack::Cancelled { reason } => {
+            let_go(connection, job).await?;
+            one_line(&reason)
+        }
+    };
     let ending = Ending {
         outcome: botticelli_actors::Outcome::Interrupted,
         error_message: None,
-        reason: Some(reason),
+        reason: Some(&reason),
         skills_succeeded: 0,
         skills_failed: 0,
         metadata: &json!({}),
@@ -338,7 +344,7 @@ async fn record_interruption(connection: &mut PgConnection, job: &ClaimedJob) ->
     finish_execution(connection, job.lease.job.0, job.lease.attempt, &ending).await?;
     Ok(Recorded {
         outcome: botticelli_actors::Outcome::Interrupted,
-        message: Some(reason.to_owned()),
+        message: Some(reason),
         succeeded: 0,
         failed: 0,
         breaker_tripped: false,

@@ -54,6 +54,7 @@ impl Service<Task<ClaimedJob>> for JobService {
 /// Runs one job until it ends or this process may not hold it any more.
 async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome, JobFailure> {
     let lost = shop.identity.lost_token(job.lease.worker);
+    let running = shop.running.begin(job.lease);
     let traceparent = current_traceparent();
     let _active = shop.metrics.execution_started(&actor.name);
     let waited = (job.claimed_at - job.run_at).to_std().unwrap_or_default();
@@ -74,6 +75,7 @@ async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome
     let mut outcome = tokio::select! {
         biased;
         () = lost.cancelled() => Err(JobFailure::Interrupted),
+        () = running.interrupted() => Err(JobFailure::Interrupted),
         outcome = work => outcome,
     }?;
     outcome.traceparent = traceparent;

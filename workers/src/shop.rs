@@ -11,7 +11,7 @@ use botticelli_queue::Backoff;
 use botticelli_telemetry::Metrics;
 use sqlx::PgPool;
 
-use crate::identity::Identity;
+use crate::{identity::Identity, running::RunningJobs};
 
 /// The tools of one worker process.
 pub struct Shop {
@@ -25,6 +25,8 @@ pub struct Shop {
     pub metrics: Arc<Metrics>,
     /// Under which identity jobs are held.
     pub identity: Identity,
+    /// The jobs that run here.
+    pub(crate) running: RunningJobs,
     /// Host and process id, for people.
     pub worker_name: String,
     /// How long one act may take.

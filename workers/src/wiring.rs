@@ -13,7 +13,7 @@ use botticelli_settings::{ActorKind, ActorSettings, LlmBackend, PlatformName, Se
 use botticelli_telemetry::Metrics;
 use sqlx::PgPool;
 
-use crate::{ActorSpec, FleetOptions, Identity, Platforms, Shop, TraceJobs};
+use crate::{ActorSpec, FleetOptions, Identity, Platforms, Shop, TraceJobs, running::RunningJobs};
 
 /// The embedded model's file, as `scripts/fetch-model` leaves it in the data directory.
 #[cfg(feature = "embedded-llm")]
@@ -277,6 +277,7 @@ pub fn shop(settings: &Settings, parts: WorkerParts) -> Arc<Shop> {
         platforms,
         metrics,
         identity: Identity::fresh(),
+        running: RunningJobs::default(),
         worker_name,
         act_timeout: settings.llm.timeout,
         job_timeout: settings.queue.job_timeout,

@@ -66,7 +66,7 @@ async fn a_job_enqueued_by_sql_runs_on_an_idle_fleet_and_a_bad_one_hurts_nobody(
     stage
         .database
         .execute(
-            r#"insert into botticelli.jobs (queue, kind, args, max_attempts)
+            r#"insert into botticelli.waiting_jobs (queue, kind, args, max_attempts)
                values ('posting', 'posting', '{"limits": 3}', 5)"#,
         )
         .await;

@@ -75,6 +75,8 @@ impl Bench {
             pool: self.database.pool.clone(),
             metrics: telemetry.unwrap().0.metrics(),
             rescue_interval: Duration::from_millis(50),
+            history_retention: Duration::from_hours(24),
+            dead_retention: Duration::from_hours(48),
         }
     }
 
@@ -91,7 +93,7 @@ impl Bench {
 
     /// What a worker leaves of the jobs once they are done.
     pub(crate) async fn finish_jobs(&self) {
-        self.database.execute("delete from botticelli.jobs").await;
+        self.database.execute("delete from botticelli.waiting_jobs").await;
     }
 }
 

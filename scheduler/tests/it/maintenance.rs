@@ -4,11 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use botticelli_actors::{load_checkpoint, save_checkpoint, start_execution};
 use botticelli_posts::take_for_review;
-use botticelli_queue::{ClaimedJob, WorkerId, claim, register_worker, release_worker};
+use botticelli_queue::{ClaimedJob, Room, WorkerId, claim, register_worker, release_worker};
+use botticelli_scheduler::Maintenance;
 use futures_util::future::join_all;
 use serde_json::json;
 
 use crate::bench::Bench;
+
+const ONE: Room = Room {
+    jobs: 1,
+    takes_suspect: true,
+};
 
 /// A job that a worker held when it died, in the middle of a review.
 async fn lost_job(bench: &Bench) -> ClaimedJob {
@@ -17,9 +23,10 @@ async fn lost_job(bench: &Bench) -> ClaimedJob {
     register_worker(pool, worker, "host:1", Duration::from_mins(1))
         .await
         .unwrap();
-    let job = claim(pool, &Arc::from("generation"), 1, worker)
+    let job = claim(pool, &Arc::from("generation"), ONE, worker)
         .await
         .unwrap()
+        .jobs
         .pop()
         .unwrap();
     let (id, attempt) = (job.lease.job.0, job.lease.attempt);
@@ -107,7 +114,7 @@ async fn a_job_whose_worker_lives_is_left_alone() {
     register_worker(&bench.database.pool, worker, "host:1", Duration::from_mins(1))
         .await
         .unwrap();
-    claim(&bench.database.pool, &Arc::from("generation"), 1, worker)
+    claim(&bench.database.pool, &Arc::from("generation"), ONE, worker)
         .await
         .unwrap();
     bench.maintenance().round(true).await.unwrap();
@@ -198,4 +205,72 @@ async fn what_a_worker_wrote_after_its_job_had_ended_is_put_in_order() {
             .await,
         ["pending|".to_owned(), format!("in_review|{running}")]
     );
+}
+
+#[tokio::test]
+async fn a_lost_workers_job_that_was_cancelled_ends_and_lets_go_of_what_it_held() {
+    let bench = Bench::new().await;
+    bench
+        .database
+        .execute(
+            "insert into botticelli.potential_posts (text_content, source, job_id, output_no) values ('A', 'x', 0, 1);
+             select botticelli.enqueue('generation')",
+        )
+        .await;
+    let job = lost_job(&bench).await.lease.job.0;
+    bench
+        .database
+        .execute(&format!("select botticelli.cancel({job})"))
+        .await;
+    bench.maintenance().round(false).await.unwrap();
+    let ended = "select state from botticelli.job_history";
+    assert_eq!(bench.database.row(ended).await, "cancelled");
+    let review = "select status from botticelli.potential_posts";
+    assert_eq!(bench.database.row(review).await, "pending");
+    let checkpoints = "select count(*) from botticelli.act_checkpoints";
+    assert_eq!(bench.database.row(checkpoints).await, "0");
+}
+
+#[tokio::test]
+async fn the_acts_of_a_job_that_was_cancelled_while_it_waited_are_forgotten() {
+    let bench = Bench::new().await;
+    bench
+        .database
+        .execute(
+            "select botticelli.enqueue('generation');
+             select botticelli.enqueue('generation');
+             insert into botticelli.act_checkpoints (job_id, step, record, recorded_at)
+             select job, 'idea', '{}', now() - interval '2 minutes' from generate_series(1, 2) as job;
+             select botticelli.cancel(1)",
+        )
+        .await;
+    bench.maintenance().round(true).await.unwrap();
+    let left = "select job_id from botticelli.act_checkpoints";
+    assert_eq!(bench.database.row(left).await, "2");
+}
+
+#[tokio::test]
+async fn what_was_over_for_longer_than_it_is_kept_goes_whoever_of_many_schedulers_gets_to_it() {
+    let bench = Bench::new().await;
+    bench
+        .database
+        .execute(
+            "insert into botticelli.claim_history (id, queue, claimed_at, closed_at, jobs, endings, first_job, last_job)
+             select n, 'generation', now(), now() - interval '30 hours' * (n % 2), '{}', '{}', n, n
+             from generate_series(1, 10) as n;
+             insert into botticelli.dead_jobs (
+               id, queue, kind, args, state, priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source, errors,
+               reason, finished_at
+             )
+             select n, 'generation', 'generation', '{}', 'discarded', 0, now(), 0, 0, 1, now(), 'sql', '[]', 'no',
+                    now() - interval '50 hours' * (n % 2)
+             from generate_series(1, 10) as n",
+        )
+        .await;
+    let schedulers = [(); 3].map(|()| bench.maintenance());
+    for pruned in join_all(schedulers.iter().map(Maintenance::prune)).await {
+        pruned.unwrap();
+    }
+    let left = "select (select count(*) from botticelli.claim_history), (select count(*) from botticelli.dead_jobs)";
+    assert_eq!(bench.database.row(left).await, "5|5");
 }

@@ -99,13 +99,13 @@ async fn a_tick_whose_job_cannot_be_enqueued_stays_due() {
     let ticker = bench.ticker("immediate");
     bench
         .database
-        .execute("alter table botticelli.jobs add constraint full_up check (false) not valid")
+        .execute("alter table botticelli.waiting_jobs add constraint full_up check (false) not valid")
         .await;
     assert!(ticker.round(at("08:30")).await.is_err());
     assert_eq!(bench.ticks().await, [""; 0]);
     bench
         .database
-        .execute("alter table botticelli.jobs drop constraint full_up")
+        .execute("alter table botticelli.waiting_jobs drop constraint full_up")
         .await;
     ticker.round(at("08:31")).await.unwrap();
     assert_eq!(bench.ticks().await, ["00:00|r1|enqueued|"]);

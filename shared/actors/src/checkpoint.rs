@@ -56,3 +56,18 @@ pub async fn clear_checkpoints(connection: &mut PgConnection, job_id: i64) -> Re
         .map_err(ActorsError::writing)?;
     Ok(())
 }
+
+/// The jobs with records of finished steps the last of which is older than a minute.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the rows could not be read.
+pub async fn checkpointed_jobs(connection: &mut PgConnection) -> Result<Vec<i64>, ActorsError> {
+    sqlx::query_scalar(
+        "select job_id from botticelli.act_checkpoints
+         group by job_id having max(recorded_at) < now() - interval '1 minute'",
+    )
+    .fetch_all(connection)
+    .await
+    .map_err(ActorsError::reading)
+}

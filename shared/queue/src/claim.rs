@@ -2,84 +2,113 @@
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
-use sqlx::{FromRow, PgPool};
+use sqlx::{PgExecutor, Row, postgres::PgRow};
 
-use crate::{ClaimedJob, JobId, Lease, QueueError, WorkerId};
+use crate::{ClaimId, ClaimedJob, JobId, Lease, QueueError, WorkerId};
 
-#[derive(FromRow)]
-struct Row {
-    id: JobId,
-    kind: String,
-    args: String,
-    attempt: i32,
-    interruptions: i32,
-    max_attempts: i32,
-    source: String,
-    traceparent: Option<String>,
-    run_at: DateTime<Utc>,
-    attempted_at: DateTime<Utc>,
-    priority: i16,
+/// Jobs that become due are made ready this many at a time.
+const PROMOTED_AT_ONCE: i64 = 1000;
+
+/// How many jobs a claim may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Jobs at most.
+    pub jobs: u16,
+    /// Whether one of them may be a suspect: a job whose last worker was lost. One at a time in a process, so that a job
+    /// that takes its worker down leaves the other suspects alone.
+    pub takes_suspect: bool,
 }
 
-/// Claims up to `limit` due jobs of `queue` for `worker`, highest priority first, then longest due.
+/// What a claim brought.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The jobs, in the order in which they should start.
+    pub jobs: Vec<ClaimedJob>,
+    /// How long until the next job that waits for its time is due: zero when it is due already and wants to be
+    /// [promoted](promote()), `None` when none waits for its time.
+    pub next_due: Option<Duration>,
+}
+
+/// Claims up to `room` ready jobs of `queue` for `worker`: those whose `run_at`, less a minute for each point of priority, is
+/// earliest, and of these the first enqueued. That is also the order they are returned in.
 ///
 /// The claim is committed before this returns, so a crash of the caller costs the jobs one try and one lease of delay,
-/// never the jobs. Nothing is claimed from a paused queue or by a worker whose lease has ended.
+/// never the jobs. Nothing is claimed from a paused queue or by a worker whose lease has ended. A job past its `not_after`
+/// moves to the dead ones instead. A job that was enqueued for later is ready once [`promote`] has seen it due.
+///
+/// From a queue with limits (see [`limit_queue`](crate::limit_queue())) no more is claimed than they allow. Where keys have
+/// limits they take turns: the order holds among the jobs of one key.
 ///
 /// # Errors
 ///
 /// [`QueueError::Database`] when the statement fails or its answer is lost. In the second case jobs may be claimed without
 /// anybody knowing; [`put_back_strays`](crate::put_back_strays()) returns them.
 pub async fn claim(
-    pool: &PgPool,
+    executor: impl PgExecutor<'_>,
     queue: &Arc<str>,
-    limit: u16,
+    room: Room,
     worker: WorkerId,
-) -> Result<Vec<ClaimedJob>, QueueError> {
-    let mut rows: Vec<Row> = sqlx::query_as(include_str!("sql/claim.sql"))
+) -> Result<Claimed, QueueError> {
+    let rows = sqlx::query("select * from botticelli.claim($1, $2, $3, $4)")
         .bind(&**queue)
-        .bind(i64::from(limit))
+        .bind(i32::from(room.jobs))
         .bind(worker)
-        .fetch_all(pool)
+        .bind(i32::from(room.takes_suspect && room.jobs > 0))
+        .fetch_all(executor)
         .await
         .map_err(QueueError::while_doing("claim jobs"))?;
-    // UPDATE … RETURNING promises no order.
-    rows.sort_by_key(|row| (std::cmp::Reverse(row.priority), row.run_at, row.id));
-    Ok(rows
-        .into_iter()
-        .map(|row| ClaimedJob {
-            lease: Lease {
-                job: row.id,
-                attempt: row.attempt,
-                worker,
-            },
-            queue: Arc::clone(queue),
-            kind: row.kind,
-            args: row.args,
-            tries: row.attempt - row.interruptions,
-            max_attempts: row.max_attempts,
-            source: row.source,
-            traceparent: row.traceparent,
-            run_at: row.run_at,
-            claimed_at: row.attempted_at,
-        })
-        .collect())
+    read(&rows, queue, worker).map_err(QueueError::while_doing("read the claimed jobs"))
 }
 
-/// How long until the next waiting job of `queue` is due: zero when one is due already, `None` when none waits.
+/// Reads the rows of `botticelli.claim`, by position: this is the one place where that is worth it.
+fn read(rows: &[PgRow], queue: &Arc<str>, worker: WorkerId) -> Result<Claimed, sqlx::Error> {
+    let mut claimed = Claimed {
+        jobs: Vec::with_capacity(rows.len()),
+        next_due: None,
+    };
+    for (row, place) in rows.iter().zip(0..) {
+        if place == 0 {
+            let seconds: Option<f64> = row.try_get(0)?;
+            claimed.next_due = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        }
+        let Some(claim) = row.try_get(1)? else { break };
+        let attempt = row.try_get(7)?;
+        claimed.jobs.push(ClaimedJob {
+            lease: Lease {
+                job: JobId(row.try_get(4)?),
+                attempt,
+                worker,
+                claim: ClaimId(claim),
+                place,
+                claim_size: u16::try_from(row.try_get::<i32, _>(3)?).unwrap_or(u16::MAX),
+            },
+            queue: Arc::clone(queue),
+            kind: row.try_get(5)?,
+            args: row.try_get(6)?,
+            tries: attempt - row.try_get::<i32, _>(8)?,
+            max_attempts: row.try_get(9)?,
+            source: row.try_get(10)?,
+            traceparent: row.try_get(11)?,
+            run_at: row.try_get(12)?,
+            claimed_at: row.try_get(2)?,
+            is_suspect: row.try_get(13)?,
+        });
+    }
+    Ok(claimed)
+}
+
+/// Makes jobs of `queue` ready whose time has come, and gives their number. Whoever listens is told of them. Safe for any
+/// number of callers; a job that another is about to make ready is passed over.
 ///
 /// # Errors
 ///
 /// [`QueueError::Database`] when the statement fails.
-pub async fn next_due(pool: &PgPool, queue: &str) -> Result<Option<Duration>, QueueError> {
-    let seconds: Option<f64> = sqlx::query_scalar(
-        "select greatest(extract(epoch from min(run_at) - clock_timestamp()), 0)::float8
-         from botticelli.jobs where queue = $1 and state <> 'running'",
-    )
-    .bind(queue)
-    .fetch_one(pool)
-    .await
-    .map_err(QueueError::while_doing("read when the next job is due"))?;
-    Ok(seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()))
+pub async fn promote(executor: impl PgExecutor<'_>, queue: &str) -> Result<u64, QueueError> {
+    let promoted: i64 = sqlx::query_scalar(include_str!("sql/promote.sql"))
+        .bind(queue)
+        .bind(PROMOTED_AT_ONCE)
+        .fetch_one(executor)
+        .await
+        .map_err(QueueError::while_doing("make due jobs ready"))?;
+    Ok(u64::try_from(promoted).unwrap_or(0))
 }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use crate::{JobId, QueueError, Source};
+use crate::{JobId, QueueError, Source, refusal::refused};
 
 /// A job to be enqueued, due at once.
 #[derive(Debug, Clone)]
@@ -31,13 +31,14 @@ pub async fn enqueue(connection: &mut PgConnection, job: &NewJob<'_>) -> Result<
         .bind(job.source.as_str())
         .fetch_one(connection)
         .await
-        .map_err(refused)
+        .map_err(refused("enqueue a job"))
 }
 
 /// Enqueues one job unless one already waits in the queue; `None` when one does. A running one does not count.
 ///
 /// The one that waits is locked until the caller's transaction ends, so it runs after that and sees what it wrote. One that
-/// somebody else has locked is about to be claimed and does not count either.
+/// somebody else has locked is about to be claimed and does not count either, nor does one that has a `not_after` and may never
+/// be started.
 ///
 /// # Errors
 ///
@@ -55,25 +56,5 @@ pub async fn enqueue_unless_waiting(
         Ok(None)
     } else {
         enqueue(connection, job).await.map(Some)
-    }
-}
-
-/// Tells a refusal by `botticelli.enqueue` (class 22, 23 or 54, raised with a hint) from a failing database.
-fn refused(error: sqlx::Error) -> QueueError {
-    use sqlx::postgres::PgDatabaseError;
-    match error
-        .as_database_error()
-        .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
-    {
-        Some(refusal) if ["22", "23", "54"].iter().any(|class| refusal.code().starts_with(class)) => {
-            QueueError::Invalid(match refusal.hint() {
-                Some(hint) => format!("{}; {hint}", refusal.message()),
-                None => refusal.message().to_owned(),
-            })
-        }
-        _ => QueueError::Database {
-            action: "enqueue a job",
-            source: error,
-        },
     }
 }

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-/// Identity of one row in `jobs`, kept when the row moves to `job_history`. Never reused.
+/// Identity of a job for all its life: while it waits, while it runs and in the history. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
 #[sqlx(transparent)]
 pub struct JobId(pub i64);
@@ -34,15 +34,26 @@ impl fmt::Display for WorkerId {
     }
 }
 
+/// Identity of one row in `claims`: some jobs that were claimed together. Never reused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct ClaimId(pub i64);
+
 /// The fencing token of a running job: a write that carries an old one changes nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// The job.
     pub job: JobId,
-    /// Which claim of it this is; grows with every claim.
+    /// Which claim of it this is, counted from 1; grows with every claim.
     pub attempt: i32,
     /// Who claimed it.
     pub worker: WorkerId,
+    /// The claim that holds it.
+    pub claim: ClaimId,
+    /// Where in the claim, from 0.
+    pub place: u16,
+    /// How many jobs were claimed together.
+    pub claim_size: u16,
 }
 
 /// Who asked for a job.
@@ -94,6 +105,8 @@ pub struct ClaimedJob {
     pub run_at: DateTime<Utc>,
     /// When it was claimed, by the database's clock.
     pub claimed_at: DateTime<Utc>,
+    /// Whether a worker was lost while it ran this job: it may be what took the worker down.
+    pub is_suspect: bool,
 }
 
 impl ClaimedJob {

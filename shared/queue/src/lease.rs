@@ -71,7 +71,7 @@ pub async fn forget_dead_workers(pool: &PgPool, age: Duration) -> Result<u64, Qu
     let forgotten = sqlx::query(
         "delete from botticelli.workers
          where lease_until < clock_timestamp() - make_interval(secs => $1)
-           and not exists (select from botticelli.jobs where state = 'running' and worker_id = workers.id)",
+           and not exists (select from botticelli.claims where worker_id = workers.id)",
     )
     .bind(age.as_secs_f64())
     .execute(pool)

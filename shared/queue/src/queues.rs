@@ -37,7 +37,8 @@ pub async fn register_queue(
 pub async fn has_unfinished(connection: &mut PgConnection, queue: &str) -> Result<bool, QueueError> {
     sqlx::query_scalar(
         "select exists (
-           select from botticelli.jobs where queue = $1 and (state in ('running', 'retryable') or run_at <= now()))",
+           select from botticelli.waiting_jobs where queue = $1 and (run_at <= now() or attempt > interruptions))
+           or exists (select from botticelli.claims where queue = $1)",
     )
     .bind(queue)
     .fetch_one(connection)

@@ -18,11 +18,13 @@ pub struct RescuedJob {
     pub queue: String,
     /// The attempt that was lost.
     pub attempt: i32,
-    /// Whether that was the last try, so that the job is in the history as `discarded` instead of due again.
+    /// Whether that was the last try, so that the job is among the dead ones as `discarded` instead of due again.
     pub discarded: bool,
+    /// Whether it had been cancelled, so that it is among the dead ones as `cancelled`, whichever try it was.
+    pub cancelled: bool,
 }
 
-/// Puts up to `limit` jobs of workers without a lease back in their queues, due at once.
+/// Puts the jobs of up to `limit` claims of workers without a lease back in their queues, due at once.
 ///
 /// In the first 10 s after a restart of the database, leases that have ended by themselves count as held: their workers could
 /// not renew them and get the chance to hand their jobs back.
@@ -56,11 +58,15 @@ mod tests {
     use sqlx::raw_sql;
 
     use super::*;
-    use crate::{WorkerId, claim, register_queue, register_worker, release_worker};
+    use crate::{Room, WorkerId, claim, register_queue, register_worker, release_worker};
 
     #[tokio::test]
     async fn a_lease_that_ended_while_the_database_was_down_is_given_time_and_one_given_up_is_not()
     -> Result<(), Box<dyn std::error::Error>> {
+        const ONE: Room = Room {
+            jobs: 1,
+            takes_suspect: true,
+        };
         const SINCE_EVER: Duration = Duration::from_hours(1_000_000);
         let database = botticelli_testkit::database().await;
         let pool = &database.pool;
@@ -69,7 +75,7 @@ mod tests {
         let worker = WorkerId::random();
         register_worker(pool, worker, "test", Duration::from_mins(1)).await?;
         raw_sql("select botticelli.enqueue('posting')").execute(pool).await?;
-        assert_eq!(claim(pool, &Arc::from("posting"), 1, worker).await?.len(), 1);
+        assert_eq!(claim(pool, &Arc::from("posting"), ONE, worker).await?.jobs.len(), 1);
         raw_sql("update botticelli.workers set lease_until = now() - interval '1 second'")
             .execute(pool)
             .await?;
@@ -80,7 +86,7 @@ mod tests {
         );
 
         register_worker(pool, worker, "test", Duration::from_mins(1)).await?;
-        assert_eq!(claim(pool, &Arc::from("posting"), 1, worker).await?.len(), 1);
+        assert_eq!(claim(pool, &Arc::from("posting"), ONE, worker).await?.jobs.len(), 1);
         release_worker(pool, worker).await?;
         assert_eq!(rescue_after_restart(&mut connection, 10, SINCE_EVER).await?.len(), 1);
         Ok(())

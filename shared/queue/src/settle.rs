@@ -1,18 +1,32 @@
-//! Recording what became of a claimed job: exactly one of these per claim, in the caller's transaction.
+//! Recording what became of a claimed job: exactly one of these per claimed job, in the caller's transaction.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgExecutor};
 
-use crate::{ClaimedJob, JobId, Lease, QueueError, WorkerId};
+use crate::{ClaimId, ClaimedJob, Lease, QueueError, WorkerId};
 
 /// What a failed try led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retried {
     /// Another try follows after this long.
     Later(Duration),
-    /// The tries are used up; the job is in the history as `discarded`.
+    /// The tries are used up; the job is among the dead ones as `discarded`.
     Exhausted,
+    /// The job was cancelled while it ran; it is among the dead ones as `cancelled`.
+    Cancelled,
+}
+
+/// What became of a job that was to wait again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PutBack {
+    /// It waits.
+    Waits,
+    /// It was cancelled while it ran; it is among the dead ones as `cancelled`.
+    Cancelled {
+        /// By whom and why, for people.
+        reason: String,
+    },
 }
 
 /// Makes sure that the job is still held under `lease`, and keeps it so until the transaction ends: a rescue waits.
@@ -22,11 +36,11 @@ pub enum Retried {
 /// [`QueueError::LeaseLost`] when it is not, [`QueueError::Database`] when the statement fails.
 pub async fn hold(connection: &mut PgConnection, lease: Lease) -> Result<(), QueueError> {
     let held = sqlx::query(
-        "select from botticelli.jobs where id = $1 and attempt = $2 and worker_id = $3 and state = 'running' for update",
+        "select from botticelli.claims where id = $1 and worker_id = $2 and get_bit(open, $3) = 1 for update",
     )
-    .bind(lease.job)
-    .bind(lease.attempt)
+    .bind(lease.claim)
     .bind(lease.worker)
+    .bind(i32::from(lease.place))
     .execute(connection)
     .await
     .map_err(QueueError::while_doing("check a job's lease"))?;
@@ -39,19 +53,65 @@ pub async fn hold(connection: &mut PgConnection, lease: Lease) -> Result<(), Que
 ///
 /// [`QueueError::LeaseLost`] when the lease is gone, [`QueueError::Database`] when the statement fails.
 pub async fn complete(connection: &mut PgConnection, lease: Lease) -> Result<(), QueueError> {
-    finish(connection, lease, "completed", None).await
+    match complete_all(connection, &[lease]).await?.first() {
+        None => Ok(()),
+        Some(lease) => Err(QueueError::LeaseLost(*lease)),
+    }
 }
 
-/// The job can never succeed: it moves to the history as `discarded` with `error`.
+/// Completes many jobs of one worker in one statement and gives those whose lease is gone, which changed nothing. A claim is
+/// lost as a whole, so the jobs of one claim are completed together or not at all.
+///
+/// # Errors
+///
+/// [`QueueError::Database`] when the statement fails; nothing is completed then, as far as is known.
+pub async fn complete_all(connection: &mut PgConnection, leases: &[Lease]) -> Result<Vec<Lease>, QueueError> {
+    let Some(worker) = leases.first().map(|lease| lease.worker) else {
+        return Ok(Vec::new());
+    };
+    let mut places: BTreeMap<ClaimId, Vec<u8>> = BTreeMap::new();
+    for lease in leases.iter().filter(|lease| lease.worker == worker) {
+        let places = places.entry(lease.claim).or_insert_with(|| no_places(*lease));
+        if let Some(place) = places.get_mut(usize::from(lease.place)) {
+            *place = b'1';
+        }
+    }
+    let (claims, places): (Vec<i64>, Vec<String>) = places
+        .into_iter()
+        .map(|(claim, places)| (claim.0, String::from_utf8_lossy(&places).into_owned()))
+        .unzip();
+    let completed: Vec<i64> = sqlx::query_scalar(include_str!("sql/complete.sql"))
+        .bind(worker)
+        .bind(claims)
+        .bind(places)
+        .fetch_all(connection)
+        .await
+        .map_err(QueueError::while_doing("complete jobs"))?;
+    let lost = |lease: &&Lease| lease.worker != worker || !completed.contains(&lease.claim.0);
+    Ok(leases.iter().filter(lost).copied().collect())
+}
+
+/// The job can never succeed: it moves to the dead ones as `discarded` with `error`.
 ///
 /// # Errors
 ///
 /// As [`complete`].
 pub async fn discard(connection: &mut PgConnection, lease: Lease, error: &str) -> Result<(), QueueError> {
-    finish(connection, lease, "discarded", Some(error)).await
+    bury(connection, lease, "discarded", error, "discard a job").await
 }
 
-/// The try failed with `error`: another follows after `delay`, or the job is discarded when its tries are used up.
+/// The job gives itself up: it moves to the dead ones as `cancelled`, for `reason`. One that somebody else has cancelled
+/// needs no more than to be [handed back](hand_back()).
+///
+/// # Errors
+///
+/// As [`complete`].
+pub async fn settle_cancelled(connection: &mut PgConnection, lease: Lease, reason: &str) -> Result<(), QueueError> {
+    bury(connection, lease, "cancelled", reason, "cancel a running job").await
+}
+
+/// The try failed with `error`: another follows after `delay`, or the job is discarded when its tries are used up, or it has
+/// been cancelled.
 ///
 /// # Errors
 ///
@@ -66,69 +126,57 @@ pub async fn retry(
         discard(connection, job.lease, error).await?;
         return Ok(Retried::Exhausted);
     }
-    put_back(connection, job.lease, delay, Some(error), 0).await?;
-    Ok(Retried::Later(delay))
+    match put_back(connection, job.lease, delay, Some(error), 0).await? {
+        PutBack::Waits => Ok(Retried::Later(delay)),
+        PutBack::Cancelled { .. } => Ok(Retried::Cancelled),
+    }
 }
 
-/// The job asks to run again after `delay` without having used a try.
+/// The job asks to run again after `delay` without having used a try. It does not when it has been cancelled.
 ///
 /// # Errors
 ///
 /// As [`complete`].
-pub async fn snooze(connection: &mut PgConnection, lease: Lease, delay: Duration) -> Result<(), QueueError> {
+pub async fn snooze(connection: &mut PgConnection, lease: Lease, delay: Duration) -> Result<PutBack, QueueError> {
     put_back(connection, lease, delay, None, 1).await
 }
 
-/// The job was interrupted through no fault of its own: it is due again at once and has not used a try.
+/// The job was interrupted through no fault of its own: it is due again at once and has not used a try. When it was
+/// interrupted because it has been [cancelled](crate::cancel()), this ends it.
 ///
 /// # Errors
 ///
 /// As [`complete`].
-pub async fn hand_back(connection: &mut PgConnection, lease: Lease) -> Result<(), QueueError> {
+pub async fn hand_back(connection: &mut PgConnection, lease: Lease) -> Result<PutBack, QueueError> {
     put_back(connection, lease, Duration::ZERO, None, 1).await
 }
 
-/// Hands back the jobs of `queue` that are claimed for `worker` and are not among `in_hand`: those of a claim whose answer
-/// was lost. They are due again at once and have not used a try. Gives their number.
+/// Hands back the jobs of `queue` that are claimed for `worker` in claims other than `in_hand`: those of a claim whose answer
+/// was lost. They are due again at once and have not used a try; those that have been cancelled end. Gives the number of
+/// the others.
 ///
-/// Only the one that claims from `queue` for `worker` knows what is in hand, and it must not claim at the same time.
+/// Only the one that claims from `queue` for `worker` knows what is in hand, and it must not claim at the same time. A claim
+/// whose connection broke may still run on the server and take effect after this has found nothing: whoever lost an answer
+/// looks again later.
 ///
 /// # Errors
 ///
 /// [`QueueError::Database`] when the statement fails.
 pub async fn put_back_strays(
-    pool: &PgPool,
+    executor: impl PgExecutor<'_>,
     queue: &str,
     worker: WorkerId,
-    in_hand: &[JobId],
+    in_hand: &[ClaimId],
 ) -> Result<u64, QueueError> {
-    let in_hand: Vec<i64> = in_hand.iter().map(|job| job.0).collect();
+    let in_hand: Vec<i64> = in_hand.iter().map(|claim| claim.0).collect();
     let strays = sqlx::query(include_str!("sql/put_back_strays.sql"))
         .bind(queue)
         .bind(worker)
         .bind(in_hand)
-        .execute(pool)
+        .execute(executor)
         .await
         .map_err(QueueError::while_doing("put back jobs whose claim was lost"))?;
     Ok(strays.rows_affected())
-}
-
-async fn finish(
-    connection: &mut PgConnection,
-    lease: Lease,
-    state: &str,
-    error: Option<&str>,
-) -> Result<(), QueueError> {
-    let finished = sqlx::query(include_str!("sql/finish.sql"))
-        .bind(lease.job)
-        .bind(lease.attempt)
-        .bind(lease.worker)
-        .bind(state)
-        .bind(error)
-        .execute(connection)
-        .await
-        .map_err(QueueError::while_doing("finish a job"))?;
-    fenced(lease, finished.rows_affected())
 }
 
 async fn put_back(
@@ -137,18 +185,58 @@ async fn put_back(
     delay: Duration,
     error: Option<&str>,
     interruptions: i32,
-) -> Result<(), QueueError> {
-    let put_back = sqlx::query(include_str!("sql/put_back.sql"))
-        .bind(lease.job)
-        .bind(lease.attempt)
+) -> Result<PutBack, QueueError> {
+    let put_back: Option<Option<String>> = sqlx::query_scalar(include_str!("sql/put_back.sql"))
         .bind(lease.worker)
+        .bind(lease.claim)
+        .bind(place(lease))
         .bind(delay.as_secs_f64())
-        .bind(error)
+        .bind(error.map(storable))
         .bind(interruptions)
-        .execute(connection)
+        .fetch_optional(connection)
         .await
         .map_err(QueueError::while_doing("put a job back"))?;
-    fenced(lease, put_back.rows_affected())
+    match put_back {
+        None => Err(QueueError::LeaseLost(lease)),
+        Some(None) => Ok(PutBack::Waits),
+        Some(Some(reason)) => Ok(PutBack::Cancelled { reason }),
+    }
+}
+
+async fn bury(
+    connection: &mut PgConnection,
+    lease: Lease,
+    state: &str,
+    reason: &str,
+    action: &'static str,
+) -> Result<(), QueueError> {
+    let buried = sqlx::query(include_str!("sql/bury.sql"))
+        .bind(lease.worker)
+        .bind(lease.claim)
+        .bind(place(lease))
+        .bind(state)
+        .bind(storable(reason))
+        .execute(connection)
+        .await
+        .map_err(QueueError::while_doing(action))?;
+    fenced(lease, buried.rows_affected())
+}
+
+/// One zero for each job of the lease's claim, as PostgreSQL reads a bit string.
+fn no_places(lease: Lease) -> Vec<u8> {
+    vec![b'0'; usize::from(lease.claim_size)]
+}
+
+/// The bit string that has the lease's own place set.
+fn place(lease: Lease) -> String {
+    (0..lease.claim_size)
+        .map(|place| if place == lease.place { '1' } else { '0' })
+        .collect()
+}
+
+/// PostgreSQL takes any text but one with NUL in it; an error must not be what keeps its job from being settled.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
 }
 
 fn fenced(lease: Lease, rows: u64) -> Result<(), QueueError> {

@@ -2,9 +2,21 @@
 
 use sqlx::{PgPool, postgres::PgListener};
 
-use crate::QueueError;
+use crate::{JobId, QueueError};
 
-/// Notifications that a queue has changed. They make the fleet fast; nothing depends on their arrival.
+/// Where `botticelli.cancel` tells of running jobs.
+const CANCEL: &str = "botticelli_cancel";
+
+/// What a notification tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wakeup {
+    /// The queue of this name has changed.
+    Queue(String),
+    /// A running job is to be cancelled. [`cancelled_of`](crate::cancelled_of()) says what is true.
+    Cancelled(JobId),
+}
+
+/// Notifications that a queue has changed, or that a running job is to be cancelled. They make the fleet fast; nothing depends on their arrival.
 pub struct Wakeups {
     listener: PgListener,
 }
@@ -22,24 +34,36 @@ impl Wakeups {
         // The listener outlives the pool's close at shutdown.
         listener.ignore_pool_close_event(true);
         listener
-            .listen("botticelli_jobs")
+            .listen_all(["botticelli_jobs", CANCEL])
             .await
             .map_err(QueueError::while_doing("listen for jobs"))?;
         Ok(Self { listener })
     }
 
-    /// Waits for the next notification and gives the queue's name. `None` means that the connection broke and was
-    /// opened again: notifications may have been missed, so every queue should be looked at.
+    /// Waits for the next notification. `None` means that the connection broke and was opened again: notifications may
+    /// have been missed, so everything should be looked at.
     ///
     /// # Errors
     ///
     /// [`QueueError::Database`] when the connection broke and cannot be opened again.
-    pub async fn next(&mut self) -> Result<Option<String>, QueueError> {
-        let notification = self
-            .listener
-            .try_recv()
-            .await
-            .map_err(QueueError::while_doing("listen for jobs"))?;
-        Ok(notification.map(|notification| notification.payload().to_owned()))
+    pub async fn next(&mut self) -> Result<Option<Wakeup>, QueueError> {
+        loop {
+            let notification = self
+                .listener
+                .try_recv()
+                .await
+                .map_err(QueueError::while_doing("listen for jobs"))?;
+            let Some(notification) = notification else {
+                return Ok(None);
+            };
+            let payload = notification.payload();
+            if notification.channel() != CANCEL {
+                return Ok(Some(Wakeup::Queue(payload.to_owned())));
+            }
+            // Anybody may notify with anything; what is no id tells nothing.
+            if let Ok(job) = payload.parse() {
+                return Ok(Some(Wakeup::Cancelled(JobId(job))));
+            }
+        }
     }
 }

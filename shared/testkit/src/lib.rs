@@ -8,13 +8,18 @@ mod collector;
 mod connections;
 mod database;
 mod discord;
+mod fault_proxy;
+pub mod history;
 mod journal;
 mod llm;
+mod private_cluster;
 mod process;
 
 pub use collector::{CollectedSpan, StubCollector};
 pub use database::{TestDatabase, database};
 pub use discord::{DiscordFault, DiscordMessage, DiscordRequest, RateLimitScope, StubDiscord};
+pub use fault_proxy::{FaultProxy, Way};
 pub use journal::PATIENCE;
 pub use llm::{LlmReply, LlmRequest, StubLlm};
+pub use private_cluster::PrivateCluster;
 pub use process::{Process, binary};

@@ -101,7 +101,8 @@ fn report(shop: &Shop, settle: &Settle, recorded: &Recorded) {
         Ended::Failure => Status::Failure,
         Ended::Skipped => Status::Skipped,
         Ended::Interrupted => {
-            tracing::info!(job.id = %lease.job, job.attempt = lease.attempt, "Handed job {} of {actor} back", lease.job);
+            let reason = recorded.message.as_deref().unwrap_or_default();
+            tracing::info!(job.id = %lease.job, job.attempt = lease.attempt, "Job {} of {actor} was interrupted: {reason}", lease.job);
             return;
         }
     };

@@ -4,13 +4,14 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use botticelli_control::Heartbeat;
 use botticelli_lifecycle::Shutdown;
-use botticelli_queue::{Finished, Lease, release_worker};
+use botticelli_queue::{Finished, Lease, Wakeup, release_worker};
 use botticelli_schedule::Clock;
 use ractor::{Actor, ActorCell, ActorProcessingErr, ActorRef, RpcReplyPort, SupervisionEvent, concurrency::JoinHandle};
 use sqlx::PgPool;
 use tokio::sync::mpsc;
 
 use super::{
+    canceller::{Canceller, Hearsay},
     completer::{Completer, Settle},
     lease_keeper::{self, LeaseKeeper, LeaseKeeperMessage},
     listener::listen,
@@ -81,8 +82,22 @@ impl Fleet {
         };
         let (root, root_task) = Actor::spawn(None, Root, arguments).await.map_err(FleetError)?;
         let wake = root.clone();
-        let listener = tokio::spawn(listen(shop.pool.clone(), move |queue| {
-            wake.cast(RootMessage::Wake(queue)).ok();
+        let canceller = Canceller {
+            pool: shop.pool.clone(),
+            identity: shop.identity.clone(),
+            running: shop.running.clone(),
+            poll_interval: options.poll_interval,
+        };
+        // It ends with the listener, which alone can tell it something.
+        let (hearsay, heard_of) = mpsc::unbounded_channel();
+        tokio::spawn(canceller.run(heard_of));
+        let listener = tokio::spawn(listen(shop.pool.clone(), move |heard| match heard {
+            Some(Wakeup::Cancelled(job)) => drop(hearsay.send(Hearsay::Of(job))),
+            Some(Wakeup::Queue(queue)) => drop(wake.cast(RootMessage::Wake(Some(queue)))),
+            None => {
+                wake.cast(RootMessage::Wake(None)).ok();
+                hearsay.send(Hearsay::Unknown).ok();
+            }
         }));
         let beating = tokio::spawn(beat(root.clone(), heartbeat));
         Ok(Self {

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use botticelli_queue::Wakeups;
+use botticelli_queue::{Wakeup, Wakeups};
 use sqlx::PgPool;
 
 use crate::outcome::chain;
 
-/// Listens for as long as the process lives, and calls `wake` with the queue that changed, or with `None` when any may
-/// have. Meant to be spawned; ends only by being aborted.
-pub(super) async fn listen(pool: PgPool, wake: impl Fn(Option<String>) + Send) {
+/// Listens for as long as the process lives, and calls `wake` with what was heard, or with `None` when anything may have
+/// been missed. Meant to be spawned; ends only by being aborted.
+pub(super) async fn listen(pool: PgPool, wake: impl Fn(Option<Wakeup>) + Send) {
     let mut said = false;
     loop {
         match Wakeups::listen(&pool).await {
@@ -21,7 +21,7 @@ pub(super) async fn listen(pool: PgPool, wake: impl Fn(Option<String>) + Send) {
                 wake(None);
                 loop {
                     match wakeups.next().await {
-                        Ok(queue) => wake(queue),
+                        Ok(heard) => wake(heard),
                         Err(error) => {
                             tracing::warn!(
                                 error = chain(&error),

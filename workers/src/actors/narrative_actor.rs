@@ -3,7 +3,9 @@
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use botticelli_database::ANSWER_LIMIT;
-use botticelli_queue::{ClaimedJob, JobId, Lease, WorkerId, claim, hand_back, next_due, put_back_strays};
+use botticelli_queue::{
+    ClaimId, Claimed, ClaimedJob, Lease, Room, WorkerId, claim, hand_back, promote, put_back_strays,
+};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::{sync::mpsc, task::JoinHandle};
 
@@ -61,6 +63,8 @@ pub(super) struct State {
     poll_interval: Duration,
     /// The claims that this process has to settle. What else is claimed under its identity got lost on the way here.
     in_hand: HashSet<Lease>,
+    /// The one of them whose last worker was lost, if there is one.
+    suspect: Option<Lease>,
     /// Whether a claim or a hand-back ended in a way that may have left such jobs.
     may_have_strays: bool,
     /// How long to wait before the next look at jobs that are due and cannot be claimed.
@@ -92,6 +96,7 @@ impl Actor for NarrativeActor {
             jobs,
             poll_interval,
             in_hand: HashSet::new(),
+            suspect: None,
             may_have_strays: false,
             patience: FIRST_PATIENCE,
             alarm: None,
@@ -184,14 +189,21 @@ impl State {
         if free == 0 {
             return;
         }
-        let limit = u16::try_from(free).unwrap_or(u16::MAX);
-        let wait = match claim(&self.shop.pool, &self.actor.name, limit, worker).await {
-            Ok(jobs) => {
+        self.suspect = self.suspect.filter(|suspect| self.in_hand.contains(suspect));
+        let room = Room {
+            jobs: u16::try_from(free).unwrap_or(u16::MAX),
+            takes_suspect: self.suspect.is_none(),
+        };
+        let wait = match claim(&self.shop.pool, &self.actor.name, room, worker).await {
+            Ok(Claimed { jobs, next_due }) => {
                 self.report_recovery();
                 let claimed = jobs.len();
                 for job in jobs {
                     tracing::debug!(job.id = %job.lease.job, job.attempt = job.lease.attempt, "Claimed job {} of {}", job.lease.job, job.queue);
                     let lease = job.lease;
+                    if job.is_suspect {
+                        self.suspect = Some(lease);
+                    }
                     match self.jobs.try_send(job) {
                         Ok(()) => drop(self.in_hand.insert(lease)),
                         // There is a place for every slot, so the apalis worker behind the channel is gone: the job goes
@@ -208,7 +220,7 @@ impl State {
                 if claimed == free {
                     return;
                 }
-                self.until_next_due().await
+                self.until(next_due).await
             }
             Err(error) => {
                 self.may_have_strays = true;
@@ -232,7 +244,7 @@ impl State {
         if !self.may_have_strays {
             return true;
         }
-        let in_hand: Vec<JobId> = self.in_hand.iter().map(|lease| lease.job).collect();
+        let in_hand: Vec<ClaimId> = self.in_hand.iter().map(|lease| lease.claim).collect();
         match put_back_strays(&self.shop.pool, &self.actor.name, worker, &in_hand).await {
             Ok(strays) => {
                 self.may_have_strays = false;
@@ -258,24 +270,25 @@ impl State {
         }
     }
 
-    async fn until_next_due(&mut self) -> Duration {
-        let wait = match next_due(&self.shop.pool, &self.actor.name).await {
-            // Due, yet not claimed: it became due since the claim, or the queue is paused, or another claimer has locked it.
-            // The first is over at once and the second may last; doubling serves both without spinning.
-            Ok(Some(wait)) if wait.is_zero() => {
+    /// How long to wait for a job that is due in `next_due`, which is made ready if it is due already.
+    async fn until(&mut self, next_due: Option<Duration>) -> Duration {
+        if next_due != Some(Duration::ZERO) {
+            self.patience = FIRST_PATIENCE;
+            return next_due.map_or(self.poll_interval, |wait| wait.min(self.poll_interval));
+        }
+        match promote(&self.shop.pool, &self.actor.name).await {
+            // Somebody else is making it ready just now, and may have no room for it.
+            Ok(0) => {
                 let wait = self.patience;
                 self.patience = (wait * 2).min(self.poll_interval);
-                return wait;
+                wait
             }
-            Ok(Some(wait)) => wait,
-            Ok(None) => self.poll_interval,
+            Ok(_) => Duration::ZERO,
             Err(error) => {
                 self.report_failure(&error);
                 self.poll_interval
             }
-        };
-        self.patience = FIRST_PATIENCE;
-        wait.min(self.poll_interval)
+        }
     }
 
     /// Says once that the database is gone, and once that it is back.

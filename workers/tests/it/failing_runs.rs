@@ -162,7 +162,7 @@ async fn a_row_inserted_by_hand_with_bad_arguments_is_discarded_by_name() {
     bench
         .database
         .execute(
-            r#"insert into botticelli.jobs (queue, kind, args, max_attempts) values
+            r#"insert into botticelli.waiting_jobs (queue, kind, args, max_attempts) values
                ('say', 'narrative', '{"iterations": 0}', 5),
                ('say', 'narrative', '{"narrative_name": "sya"}', 5),
                ('say', 'narrative', '{"topic": "cats"}', 5)"#,

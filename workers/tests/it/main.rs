@@ -4,6 +4,7 @@
 
 mod bench;
 mod breaker;
+mod cancelling;
 mod curation;
 mod failing_runs;
 mod generation;

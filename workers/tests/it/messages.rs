@@ -23,7 +23,7 @@ async fn execute_runs_what_nobody_announced() {
     let bench = Bench::new().await;
     bench
         .database
-        .execute("alter table botticelli.jobs disable trigger announce_inserted_jobs")
+        .execute("alter table botticelli.waiting_jobs disable trigger announce_inserted_jobs")
         .await;
     bench.enqueue("say").await;
     bench.fleet.tell("say", NarrativeActorMessage::Execute);
@@ -39,7 +39,7 @@ async fn a_job_that_nobody_announced_is_found_by_the_poll() {
     .await;
     bench
         .database
-        .execute("alter table botticelli.jobs disable trigger announce_inserted_jobs")
+        .execute("alter table botticelli.waiting_jobs disable trigger announce_inserted_jobs")
         .await;
     bench.enqueue("say").await;
     bench.ended(1).await;

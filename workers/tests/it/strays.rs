@@ -1,5 +1,9 @@
 //! Jobs that are claimed under a worker's identity and never reached it.
 
+use std::sync::Arc;
+
+use botticelli_queue::{Room, claim};
+
 use crate::bench::{Bench, Options};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -14,12 +18,17 @@ async fn a_job_whose_claim_was_lost_runs_after_the_poll_and_one_in_hand_goes_on(
     bench.enqueue("say").await;
     bench.llm.request(1).await;
     // What a claim leaves behind when its connection breaks between the commit and the answer.
-    let lost = format!(
-        "insert into botticelli.jobs (queue, kind, max_attempts, state, worker_id, attempt)
-         values ('say', 'narrative', 1, 'running', '{}', 1)",
-        bench.identity()
-    );
-    bench.database.execute(&lost).await;
+    bench
+        .database
+        .execute("alter table botticelli.waiting_jobs disable trigger announce_inserted_jobs")
+        .await;
+    bench.enqueue("say").await;
+    let room = Room {
+        jobs: 1,
+        takes_suspect: true,
+    };
+    let lost = claim(&bench.database.pool, &Arc::from("say"), room, bench.identity()).await;
+    assert_eq!(lost.unwrap().jobs.len(), 1);
     bench.llm.request(2).await;
     bench.llm.release();
     bench.ended(2).await;

@@ -1,8 +1,9 @@
 -- $1 queue.
 with waiting as materialized (
   select id
-  from botticelli.jobs
-  where queue = $1 and state <> 'running' and run_at <= now()
+  from botticelli.waiting_jobs
+  -- One that is not started after some instant may never be started.
+  where queue = $1 and run_at <= now() and not_after is null
   limit 1
   for update skip locked
 )

@@ -1,8 +1,8 @@
 use std::{collections::HashSet, time::Duration};
 
-use botticelli_queue::{WorkerId, claim, next_due, register_worker};
+use botticelli_queue::{Wakeup, Wakeups, WorkerId, claim, promote, register_worker};
 
-use crate::Bench;
+use crate::{Bench, room};
 
 #[tokio::test]
 async fn a_job_is_claimed_by_one_of_many_workers() {
@@ -13,9 +13,10 @@ async fn a_job_is_claimed_by_one_of_many_workers() {
     let claims = (0..8).map(|_| async {
         let mut claimed = Vec::new();
         loop {
-            let batch = claim(&bench.database.pool, &bench.queue, 7, bench.worker)
+            let batch = claim(&bench.database.pool, &bench.queue, room(7), bench.worker)
                 .await
-                .unwrap();
+                .unwrap()
+                .jobs;
             if batch.is_empty() {
                 return claimed;
             }
@@ -28,19 +29,49 @@ async fn a_job_is_claimed_by_one_of_many_workers() {
 }
 
 #[tokio::test]
-async fn higher_priority_runs_first_then_longest_due() {
+async fn a_point_of_priority_is_worth_a_minute_of_waiting() {
+    let bench = Bench::new().await;
+    for (minutes, priority) in [(0, 0), (1, 0), (3, 0), (0, 2), (-1, 4)] {
+        let enqueue = format!(
+            "select botticelli.enqueue('posting', run_at => now() - interval '{minutes} minutes', priority => {priority})"
+        );
+        bench.database.execute(&enqueue).await;
+    }
+    let order: Vec<i64> = bench.claim().await.into_iter().map(|job| job.lease.job.0).collect();
+    // The last one is not due yet, whatever its priority.
+    assert_eq!(order, [3, 4, 2, 1]);
+}
+
+#[tokio::test]
+async fn of_equals_the_first_enqueued_runs_first_whatever_the_batch() {
     let bench = Bench::new().await;
     bench
-        .execute("select botticelli.enqueue('posting', run_at => now() - interval '1 minute')")
+        .execute("select botticelli.enqueue_many('posting', array_fill('{}'::jsonb, array[20]))")
         .await;
+    let mut order = Vec::new();
+    for _ in 0..3 {
+        let batch = claim(&bench.database.pool, &bench.queue, room(7), bench.worker).await;
+        order.extend(batch.unwrap().jobs.into_iter().map(|job| job.lease.job.0));
+    }
+    assert_eq!(order, (1..=20).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_job_past_its_not_after_is_not_started_and_is_kept_as_expired() {
+    let bench = Bench::new().await;
     bench
-        .execute("select botticelli.enqueue('posting', run_at => now() - interval '1 hour')")
+        .execute("select botticelli.enqueue('posting', not_after => clock_timestamp() + interval '1 millisecond'), pg_sleep(0.01)")
         .await;
-    bench
-        .execute("select botticelli.enqueue('posting', priority => 1)")
-        .await;
-    let order: Vec<i64> = bench.claim().await.into_iter().map(|job| job.lease.job.0).collect();
-    assert_eq!(order, [3, 2, 1]);
+    let fresh = bench.enqueue().await;
+    let claimed: Vec<_> = bench.claim().await.into_iter().map(|job| job.lease.job).collect();
+    assert_eq!(claimed, [fresh]);
+    assert_eq!(
+        bench
+            .database
+            .row("select state, attempt, reason from botticelli.dead_jobs")
+            .await,
+        "expired|0|it was not started by its not_after"
+    );
 }
 
 #[tokio::test]
@@ -49,12 +80,32 @@ async fn a_job_due_later_is_not_claimed_and_says_when_it_is_due() {
     bench
         .execute("select botticelli.enqueue('posting', run_at => now() + interval '1 hour')")
         .await;
-    assert!(bench.claim().await.is_empty());
-    let wait = next_due(&bench.database.pool, "posting").await.unwrap().unwrap();
+    let claimed = claim(&bench.database.pool, &bench.queue, room(1), bench.worker)
+        .await
+        .unwrap();
+    assert!(claimed.jobs.is_empty());
+    let wait = claimed.next_due.unwrap();
     assert!(
         wait > Duration::from_secs(3_500) && wait <= Duration::from_hours(1),
         "{wait:?}"
     );
+}
+
+#[tokio::test]
+async fn a_job_whose_time_has_come_is_made_ready_once_and_announced() {
+    let bench = Bench::new().await;
+    bench
+        .execute("select botticelli.enqueue('posting', run_at => clock_timestamp() + interval '1 millisecond'), pg_sleep(0.01)")
+        .await;
+    let pool = &bench.database.pool;
+    let before = claim(pool, &bench.queue, room(1), bench.worker).await.unwrap();
+    assert_eq!((before.jobs.len(), before.next_due), (0, Some(Duration::ZERO)));
+    let mut wakeups = Wakeups::listen(pool).await.unwrap();
+    let promoted = futures_util::future::join_all((0..4).map(|_| promote(pool, "posting"))).await;
+    assert_eq!(promoted.into_iter().map(Result::unwrap).sum::<u64>(), 1);
+    assert_eq!(wakeups.next().await.unwrap(), Some(Wakeup::Queue("posting".to_owned())));
+    let after = claim(pool, &bench.queue, room(1), bench.worker).await.unwrap();
+    assert_eq!((after.jobs.len(), after.next_due), (1, None));
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 use std::time::Duration;
 
-use botticelli_queue::{NewJob, QueueError, Source, Wakeups, enqueue, enqueue_unless_waiting, has_unfinished, retry};
+use botticelli_queue::{
+    NewJob, QueueError, Source, Wakeup, Wakeups, complete, enqueue, enqueue_unless_waiting, has_unfinished, retry,
+};
 use serde_json::{Value, json};
 
 use crate::Bench;
@@ -130,15 +132,15 @@ async fn a_row_made_by_hand_that_would_stop_the_claim_is_refused() {
     let bench = Bench::new().await;
     for (sql, constraint) in [
         (
-            "insert into botticelli.jobs (queue, kind, max_attempts, run_at) values ('posting', 'posting', 1, '-infinity')",
+            "insert into botticelli.waiting_jobs (queue, kind, max_attempts, run_at) values ('posting', 'posting', 1, '-infinity')",
             "run_at_is_finite",
         ),
         (
-            "insert into botticelli.jobs (queue, kind, max_attempts, attempt) values ('posting', 'posting', 1, 2147483647)",
+            "insert into botticelli.waiting_jobs (queue, kind, max_attempts, attempt) values ('posting', 'posting', 1, 2147483647)",
             "attempt_is_sane",
         ),
         (
-            "insert into botticelli.jobs (queue, kind, max_attempts, interruptions) values ('posting', 'posting', 1, 1)",
+            "insert into botticelli.waiting_jobs (queue, kind, max_attempts, interruptions) values ('posting', 'posting', 1, 1)",
             "interruptions_are_attempts",
         ),
     ] {
@@ -153,7 +155,7 @@ async fn a_job_at_the_last_attempt_that_a_row_can_hold_does_not_stop_its_queue()
     let bench = Bench::new().await;
     bench
         .execute(
-            "insert into botticelli.jobs (queue, kind, max_attempts, attempt) values ('posting', 'posting', 1, 1000000)",
+            "insert into botticelli.waiting_jobs (queue, kind, max_attempts, attempt) values ('posting', 'posting', 1, 1000000)",
         )
         .await;
     let job = bench.enqueue().await;
@@ -166,7 +168,7 @@ async fn arguments_that_only_postgres_can_read_do_not_stop_the_claim() {
     let bench = Bench::new().await;
     bench
         .execute(
-            r#"insert into botticelli.jobs (queue, kind, max_attempts, args)
+            r#"insert into botticelli.waiting_jobs (queue, kind, max_attempts, args)
                select 'posting', 'posting', 1, args::jsonb from (values
                  ('{"args": {"x": 1e400}}'),
                  ('{"args": {"x": ' || repeat('[', 200) || repeat(']', 200) || '}}')) as given (args)"#,
@@ -217,7 +219,7 @@ async fn a_waiting_job_that_stands_in_for_a_new_one_runs_after_the_commit() {
 
     let mut wakeups = Wakeups::listen(&bench.database.pool).await.unwrap();
     first.commit().await.unwrap();
-    assert_eq!(wakeups.next().await.unwrap().as_deref(), Some("posting"));
+    assert_eq!(wakeups.next().await.unwrap(), Some(Wakeup::Queue("posting".to_owned())));
     assert_eq!(bench.claim().await.len(), 1);
 }
 
@@ -240,4 +242,92 @@ async fn a_job_that_is_due_later_is_not_unfinished_work_but_one_that_runs_or_is_
         .await
         .unwrap();
     assert!(has_unfinished(&mut connection, "posting").await.unwrap());
+}
+
+const BY_LIMIT: &str = "select id, is_new from botticelli.enqueue_many('posting',
+    array['{\"limit\": 1}', '{\"limit\": 2}', '{\"limit\": 1}']::jsonb[], unique_by => '{limit}')";
+
+#[tokio::test]
+async fn a_unique_job_is_there_once_and_the_id_of_the_one_that_is_there_is_given() {
+    let bench = Bench::new().await;
+    assert_eq!(bench.database.rows(BY_LIMIT).await, ["1|t", "2|t", "1|f"]);
+    let again = bench.database.rows(BY_LIMIT).await;
+    assert_eq!(again, ["1|f", "2|f", "1|f"]);
+    let one = "select botticelli.enqueue('posting', '{\"limit\": 2}', unique_by => '{*}')";
+    // Another set of arguments to compare by is another key.
+    let by_all = bench.database.row(one).await;
+    assert_eq!(bench.database.row(one).await, by_all);
+    assert_ne!(by_all, "2");
+}
+
+#[tokio::test]
+async fn a_unique_job_may_follow_when_the_first_is_claimed_or_has_ended_as_asked() {
+    let bench = Bench::new().await;
+    let waiting = "select botticelli.enqueue('posting', unique_by => '{}', unique_while => 'waiting')";
+    let first = bench.database.row(waiting).await;
+    assert_eq!(bench.database.row(waiting).await, first);
+    let job = bench.claim().await.pop().unwrap();
+    assert_ne!(bench.database.row(waiting).await, first);
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    complete(&mut connection, job.lease).await.unwrap();
+
+    let unfinished = "select botticelli.enqueue('posting', '{\"limit\": 7}', unique_by => '{*}')";
+    let first = bench.database.row(unfinished).await;
+    let job = bench.claim().await.pop().unwrap();
+    assert_eq!(job.lease.job.to_string(), first);
+    assert_eq!(bench.database.row(unfinished).await, first);
+    retry(&mut connection, &job, Duration::ZERO, "no").await.unwrap();
+    assert_eq!(bench.database.row(unfinished).await, first);
+    let job = bench.claim().await.pop().unwrap();
+    complete(&mut connection, job.lease).await.unwrap();
+    assert_ne!(bench.database.row(unfinished).await, first);
+}
+
+#[tokio::test]
+async fn a_unique_job_stays_the_only_one_for_its_period_whatever_becomes_of_it() {
+    let bench = Bench::new().await;
+    let hourly = "select botticelli.enqueue('posting', unique_by => '{}', unique_for => '1 hour')";
+    let first = bench.database.row(hourly).await;
+    let job = bench.claim().await.pop().unwrap();
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    complete(&mut connection, job.lease).await.unwrap();
+    assert_eq!(bench.database.row(hourly).await, first);
+    bench.execute("update botticelli.job_keys set expires_at = now()").await;
+    assert_ne!(bench.database.row(hourly).await, first);
+}
+
+#[tokio::test]
+async fn of_many_that_enqueue_the_same_unique_job_at_once_one_succeeds() {
+    let bench = Bench::new().await;
+    let enqueues = (0..20).map(|_| bench.database.rows(BY_LIMIT));
+    let rows: Vec<String> = futures_util::future::join_all(enqueues).await.concat();
+    assert_eq!(rows.iter().filter(|row| row.ends_with("|t")).count(), 2);
+    assert_eq!(bench.claim().await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_cannot_be_meant_is_refused_with_the_way_out() {
+    let bench = Bench::new().await;
+    for (sql, message) in [
+        (
+            "select botticelli.enqueue('posting', not_after => now() - interval '1 hour')",
+            "must be later than run_at",
+        ),
+        (
+            "select botticelli.enqueue('posting', unique_for => '1 hour')",
+            "unique_while and unique_for of queue \"posting\" need unique_by",
+        ),
+        (
+            "select botticelli.enqueue('posting', unique_by => '{*}', unique_while => 'running')",
+            r#"must be "waiting" or "unfinished", not "running""#,
+        ),
+        (
+            "select * from botticelli.enqueue_many('posting', array['{}', null]::jsonb[])",
+            "must be a JSON object, not NULL",
+        ),
+    ] {
+        let (code, text) = refused_sql(&bench, sql).await;
+        assert_eq!(code, "22023");
+        assert!(text.contains(message), "{text}");
+    }
 }

@@ -7,17 +7,35 @@
 )]
 
 mod backend;
+mod cancelling;
 mod claiming;
+mod dead_letters;
+mod deadlocks;
 mod enqueuing;
+mod limiting;
+mod looking;
+mod lost_answers;
+mod model;
+mod pruning;
 mod rescuing;
 mod settling;
 mod waking;
 
 use std::{sync::Arc, time::Duration};
 
-use botticelli_queue::{ClaimedJob, JobId, NewJob, Source, WorkerId, claim, enqueue, register_queue, register_worker};
+use botticelli_queue::{
+    ClaimedJob, JobId, NewJob, Room, Source, WorkerId, claim, enqueue, register_queue, register_worker,
+};
 use botticelli_testkit::TestDatabase;
 use serde_json::json;
+
+/// Room for so many jobs, a suspect among them.
+fn room(jobs: u16) -> Room {
+    Room {
+        jobs,
+        takes_suspect: true,
+    }
+}
 
 /// A database with the queue `posting`, and a worker with a lease.
 struct Bench {
@@ -63,7 +81,10 @@ impl Bench {
     }
 
     async fn claim_as(&self, worker: WorkerId) -> Vec<ClaimedJob> {
-        claim(&self.database.pool, &self.queue, 100, worker).await.unwrap()
+        claim(&self.database.pool, &self.queue, room(100), worker)
+            .await
+            .unwrap()
+            .jobs
     }
 
     async fn claim_one(&self) -> ClaimedJob {

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use botticelli_queue::{
-    QueueError, WorkerId, complete, forget_dead_workers, hold, register_worker, release_worker, renew_lease, rescue,
+    QueueError, Room, WorkerId, claim, complete, forget_dead_workers, hold, register_worker, release_worker,
+    renew_lease, rescue, retry,
 };
 
 use crate::Bench;
@@ -128,4 +129,41 @@ async fn a_dead_worker_is_forgotten_only_when_it_holds_nothing() {
         forget_dead_workers(&bench.database.pool, Duration::ZERO).await.unwrap(),
         1
     );
+}
+
+#[tokio::test]
+async fn suspects_are_claimed_one_at_a_time_so_that_one_poison_job_does_not_wear_out_the_others() {
+    let bench = Bench::new().await;
+    bench
+        .execute("select botticelli.enqueue_many('posting', array_fill('{}'::jsonb, array[5]))")
+        .await;
+    assert_eq!(bench.claim().await.len(), 5);
+    bench.execute(GIVE_UP_ALL_LEASES).await;
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    assert_eq!(rescue(&mut connection, 10).await.unwrap().len(), 5);
+
+    let worker = WorkerId::random();
+    register_worker(&bench.database.pool, worker, "heir", Duration::from_mins(1))
+        .await
+        .unwrap();
+    bench.enqueue().await;
+    let claimed = bench.claim_as(worker).await;
+    let suspects: Vec<_> = claimed.iter().map(|job| (job.lease.job.0, job.is_suspect)).collect();
+    assert_eq!(suspects, [(1, true), (6, false)]);
+    let none = Room {
+        jobs: 100,
+        takes_suspect: false,
+    };
+    let more = claim(&bench.database.pool, &bench.queue, none, worker)
+        .await
+        .unwrap()
+        .jobs;
+    assert!(more.is_empty());
+    // A try that the worker survives clears the suspicion.
+    retry(&mut connection, &claimed[0], Duration::ZERO, "no").await.unwrap();
+    let again = claim(&bench.database.pool, &bench.queue, none, worker)
+        .await
+        .unwrap()
+        .jobs;
+    assert_eq!((again.len(), again[0].lease.job.0), (1, 1));
 }

@@ -34,8 +34,8 @@ async fn every_settlement_of_a_stale_attempt_is_refused() {
         hold(&mut connection, stale.lease).await,
         complete(&mut connection, stale.lease).await,
         discard(&mut connection, stale.lease, "late").await,
-        snooze(&mut connection, stale.lease, Duration::ZERO).await,
-        hand_back(&mut connection, stale.lease).await,
+        snooze(&mut connection, stale.lease, Duration::ZERO).await.map(|_| ()),
+        hand_back(&mut connection, stale.lease).await.map(|_| ()),
         retry(&mut connection, &stale, Duration::ZERO, "late").await.map(|_| ()),
     ];
     for refusal in refusals {
@@ -96,7 +96,9 @@ async fn a_snoozed_job_uses_no_try() {
         .await
         .unwrap();
     assert_eq!(bench.state(job.lease.job).await, "scheduled");
-    bench.execute("update botticelli.jobs set run_at = now()").await;
+    bench
+        .execute("update botticelli.waiting_jobs set run_at = now(), is_ready = true")
+        .await;
     assert_eq!(bench.claim().await.pop().unwrap().tries, 1);
 }
 
@@ -113,7 +115,7 @@ async fn jobs_of_a_claim_whose_answer_was_lost_go_back_and_those_in_hand_stay() 
     // Committed, and the rows never got to whoever asked.
     let lost = bench.claim_one().await;
 
-    let put_back = put_back_strays(&bench.database.pool, "posting", bench.worker, &[in_hand.lease.job])
+    let put_back = put_back_strays(&bench.database.pool, "posting", bench.worker, &[in_hand.lease.claim])
         .await
         .unwrap();
     assert_eq!(put_back, 1);

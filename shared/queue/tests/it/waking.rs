@@ -1,4 +1,4 @@
-use botticelli_queue::{Wakeups, hand_back};
+use botticelli_queue::{Wakeup, Wakeups, hand_back};
 
 use crate::Bench;
 
@@ -7,15 +7,15 @@ async fn an_enqueued_job_is_announced_once_per_statement_and_queue() {
     let bench = Bench::new().await;
     let mut wakeups = Wakeups::listen(&bench.database.pool).await.unwrap();
     bench.execute("select botticelli.enqueue('posting')").await;
-    assert_eq!(wakeups.next().await.unwrap().as_deref(), Some("posting"));
+    assert_eq!(wakeups.next().await.unwrap(), Some(Wakeup::Queue("posting".to_owned())));
     bench
         .execute(
-            "insert into botticelli.jobs (queue, kind, max_attempts) select 'posting', 'posting', 1 from generate_series(1, 100);
+            "insert into botticelli.waiting_jobs (queue, kind, max_attempts) select 'posting', 'posting', 1 from generate_series(1, 100);
              notify botticelli_jobs, 'end'",
         )
         .await;
-    assert_eq!(wakeups.next().await.unwrap().as_deref(), Some("posting"));
-    assert_eq!(wakeups.next().await.unwrap().as_deref(), Some("end"));
+    assert_eq!(wakeups.next().await.unwrap(), Some(Wakeup::Queue("posting".to_owned())));
+    assert_eq!(wakeups.next().await.unwrap(), Some(Wakeup::Queue("end".to_owned())));
 }
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn a_job_that_goes_back_is_announced() {
     let mut wakeups = Wakeups::listen(&bench.database.pool).await.unwrap();
     let mut connection = bench.database.pool.acquire().await.unwrap();
     hand_back(&mut connection, job.lease).await.unwrap();
-    assert_eq!(wakeups.next().await.unwrap().as_deref(), Some("posting"));
+    assert_eq!(wakeups.next().await.unwrap(), Some(Wakeup::Queue("posting".to_owned())));
 }
 
 #[tokio::test]
@@ -40,5 +40,5 @@ async fn a_broken_connection_is_opened_again_and_said_so() {
         .await;
     assert_eq!(wakeups.next().await.unwrap(), None);
     bench.enqueue().await;
-    assert_eq!(wakeups.next().await.unwrap().as_deref(), Some("posting"));
+    assert_eq!(wakeups.next().await.unwrap(), Some(Wakeup::Queue("posting".to_owned())));
 }

@@ -37,7 +37,19 @@ pub struct QueueSettings {
     /// The longest delay between two attempts. Default: 10m.
     #[serde(with = "duration_text")]
     pub backoff_cap: Duration,
+    /// How long completed jobs are kept; they go a day at a time. Default: 14days.
+    #[serde(with = "duration_text")]
+    pub history_retention: Duration,
+    /// How long jobs that were given up are kept. Default: 3months.
+    #[serde(with = "duration_text")]
+    pub dead_retention: Duration,
 }
+
+const DAY: Duration = Duration::from_hours(24);
+/// As durations are written: 30.44 days.
+const MONTH: Duration = Duration::from_secs(2_630_016);
+/// The longest time that anything can be kept for; the database's calendar ends somewhere.
+const LONGEST_RETENTION: Duration = Duration::from_hours(24 * 36_500);
 
 const FIVE: NonZeroU16 = NonZeroU16::new(5).unwrap();
 
@@ -52,6 +64,8 @@ impl Default for QueueSettings {
             max_attempts: FIVE,
             backoff_base: Duration::from_secs(2),
             backoff_cap: Duration::from_mins(10),
+            history_retention: 14 * DAY,
+            dead_retention: 3 * MONTH,
         }
     }
 }
@@ -66,8 +80,19 @@ impl QueueSettings {
             ("drain_timeout", self.drain_timeout),
             ("backoff_base", self.backoff_base),
             ("backoff_cap", self.backoff_cap),
+            ("history_retention", self.history_retention),
+            ("dead_retention", self.dead_retention),
         ] {
             report.positive(&["queue", key], duration);
+        }
+        for (key, retention) in [
+            ("history_retention", self.history_retention),
+            ("dead_retention", self.dead_retention),
+        ] {
+            if retention > LONGEST_RETENTION {
+                let text = format!("{} is longer than 100 years", format_duration(retention));
+                report.add(&["queue", key], text);
+            }
         }
         if self.max_attempts.get() > MOST_ATTEMPTS {
             let text = format!("{} attempts are more than {MOST_ATTEMPTS}", self.max_attempts);

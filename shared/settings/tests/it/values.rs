@@ -73,6 +73,10 @@ fn each_value_that_cannot_be_used_is_refused_with_the_way_out() -> TestResult {
             "2:16: key `queue.max_attempts`: 1001 attempts are more than 1000",
         ),
         (
+            "[queue]\ndead_retention = \"101 years\"\n",
+            "2:18: key `queue.dead_retention`: 101years is longer than 100 years",
+        ),
+        (
             "[queue]\nbackoff_cap = \"1s\"\n",
             "2:15: key `queue.backoff_cap`: 1s is shorter than `queue.backoff_base`, 2s",
         ),
@@ -96,6 +100,8 @@ fn zero_durations_of_the_queue_are_refused() -> TestResult {
         "drain_timeout",
         "backoff_base",
         "backoff_cap",
+        "history_retention",
+        "dead_retention",
     ] {
         let refused = refusal(&format!("[queue]\n{key} = \"0s\"\n"), &[])?;
         let expected = format!("key `queue.{key}`: the duration must be longer than zero");

@@ -2,6 +2,8 @@
 
 mod database;
 mod discord;
+mod fault_proxy;
+mod history;
 mod llm;
 mod process;
 mod tidy;

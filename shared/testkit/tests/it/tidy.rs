@@ -13,7 +13,7 @@ use workspace::{Room, Source, rooms, sources};
 ///
 /// Development dependencies are free: a test may speak HTTP to what it tests.
 const OUTSIDE: &[(&str, &[&str])] = &[
-    ("apalis*", &["queue", "workers"]),
+    ("apalis*", &["bench", "queue", "workers"]),
     ("axum*", &["control", "testkit"]),
     ("opentelemetry*", &["telemetry", "testkit"]),
     ("ractor*", &["workers"]),
@@ -45,8 +45,8 @@ const NEVER_KNOWS: &[(&str, &[&str])] = &[
 /// The rooms with a `main`.
 const BINARIES: &[&str] = &["cli", "scheduler", "workers"];
 
-/// Rooms that only tests see; the rules on sources leave them alone, as they do `tests/`.
-const FOR_TESTS: &[&str] = &["testkit"];
+/// Rooms that no user runs; the rules on sources leave them alone, as they do `tests/`.
+const FOR_TESTS: &[&str] = &["bench", "testkit"];
 
 /// A piece of code, and the files that may hold it: paths from the root, where a final `/` stands for all below.
 const CODE: &[(&[&str], &[&str])] = &[

@@ -1,0 +1,107 @@
+//! `botticelli jobs show`.
+
+use std::fmt::Write as _;
+
+use anyhow::{Result, bail};
+use botticelli_lifecycle::Ending;
+use botticelli_queue::{JobDetails, JobId, Try, find_job, tries};
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::PgPool;
+
+use super::Form;
+use crate::table::{one_line, table, time, time_if_any};
+
+/// A job and its claims.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    job: JobDetails,
+    tries: Vec<Try>,
+}
+
+pub(super) async fn run(pool: &PgPool, id: JobId, form: Form) -> Result<Ending> {
+    let Some(job) = find_job(pool, id).await? else {
+        bail!("there is no job {id}; it is unknown, or what is known of it has been pruned");
+    };
+    let tries = tries(pool, id).await?;
+    form.write(&Shown { job, tries }, text)
+}
+
+fn text(Shown { job, tries }: &Shown) -> String {
+    let mut text = format!("job {} of {}: {}\n", job.id, job.queue, job.state);
+    let mut line = |name: &str, value: &str| {
+        if !value.is_empty() {
+            writeln!(text, "  {name:11}{value}").ok();
+        }
+    };
+    line("reason", &one_line(job.reason.as_deref().unwrap_or_default()));
+    line("kind", &job.kind);
+    line("args", &one_line(&job.args));
+    line("priority", &job.priority.to_string());
+    line(
+        "enqueued",
+        &format!("{} by {}", time(job.enqueued_at), one_line(&job.source)),
+    );
+    line("run at", &time(job.run_at));
+    line("not after", &time_if_any(job.not_after));
+    line("finished", &time_if_any(job.finished_at));
+    line(
+        "attempts",
+        &format!(
+            "{}, {} of them not counted; at most {}",
+            job.attempt, job.interruptions, job.max_attempts
+        ),
+    );
+    line("worker", &worker(job));
+    line("unique by", job.unique_key.as_deref().unwrap_or_default());
+    line("trace", job.traceparent.as_deref().unwrap_or_default());
+    if !tries.is_empty() {
+        let rows: Vec<_> = tries
+            .iter()
+            .map(|one| {
+                [
+                    one.attempt.to_string(),
+                    time(one.claimed_at),
+                    time_if_any(one.ended_at),
+                    one.outcome.clone().unwrap_or_else(|| "runs".to_owned()),
+                    one.worker_id.map(|worker| worker.to_string()).unwrap_or_default(),
+                ]
+            })
+            .collect();
+        text.push('\n');
+        text.push_str(&table(
+            ["ATTEMPT", "CLAIMED (UTC)", "ENDED (UTC)", "OUTCOME", "WORKER"],
+            &rows,
+        ));
+    }
+    let errors = errors(&job.errors);
+    if !errors.is_empty() {
+        text.push('\n');
+        text.push_str(&table(["ATTEMPT", "AT (UTC)", "ERROR"], &errors));
+    }
+    text
+}
+
+/// Who has or had it: name and identity, as far as they are known.
+fn worker(job: &JobDetails) -> String {
+    match (&job.worker_name, job.worker_id) {
+        (Some(name), Some(id)) => format!("{} ({id})", one_line(name)),
+        (None, Some(id)) => id.to_string(),
+        (_, None) => String::new(),
+    }
+}
+
+/// The errors of the tries, as far as they can be read.
+fn errors(json: &str) -> Vec<[String; 3]> {
+    let errors: Vec<Value> = serde_json::from_str(json).unwrap_or_default();
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), one_line);
+    let at = |value: &Value| {
+        let at = value.as_str().and_then(|at| at.parse().ok());
+        at.map_or_else(|| text(value), time)
+    };
+    errors
+        .iter()
+        .map(|error| [text(&error["attempt"]), at(&error["at"]), text(&error["error"])])
+        .collect()
+}

@@ -1,0 +1,212 @@
+-- Enqueuing by SQL, one job or many: a public contract, documented in docs/sql.md. Owner: shared/queue.
+
+-- Refuses arguments that the kind does not know, or whose type or range is wrong. The worker checks again with the same
+-- rules (shared/jobs), because a row can also be inserted by hand. A kind that the fleet does not know takes any object.
+create or replace function botticelli.check_args(queue text, kind text, args jsonb) returns void language plpgsql immutable as $$
+declare
+  known text[] := case kind
+    when 'generation' then array['args', 'iterations', 'narrative_name']
+    when 'narrative' then array['args', 'iterations', 'narrative_name']
+    when 'curation' then array['limit']
+    when 'posting' then array['limit']
+  end;
+  key text;
+  value jsonb;
+  most integer;
+begin
+  if args is null or jsonb_typeof(args) <> 'object' then
+    raise exception 'args of queue "%" must be a JSON object, not %', queue, coalesce(jsonb_typeof(args), 'NULL')
+      using errcode = '22023', hint = 'Write for example ''{}''.';
+  end if;
+  if octet_length(args::text) > 262144 then
+    raise exception 'args of queue "%" take % bytes, more than the limit of 262144 (256 KiB)', queue, octet_length(args::text)
+      using errcode = '54000', hint = 'Store the data in a table of your own and pass its key.';
+  end if;
+  if known is null then
+    return;
+  end if;
+  for key, value in select * from jsonb_each(args) loop
+    if not key = any (known) then
+      raise exception 'unknown argument "%" for queue "%" (kind %)', key, queue, kind
+        using errcode = '22023', hint = format('Known arguments: %s.', array_to_string(known, ', '));
+    end if;
+    if key in ('iterations', 'limit') then
+      most := case key when 'limit' then 100 else 1000 end;
+      -- Only the plain form: the worker does not take 2.0 for a whole number.
+      if jsonb_typeof(value) <> 'number' or value::text !~ '^[0-9]+$' or value::numeric not between 1 and most then
+        raise exception 'argument "%" of queue "%" must be a whole number from 1 to %, not %', key, queue, most, value
+          using errcode = '22023';
+      end if;
+    elsif key = 'args' and jsonb_typeof(value) <> 'object' then
+      raise exception 'argument "args" of queue "%" must be a JSON object of template values, not %', queue, value
+        using errcode = '22023';
+    elsif key = 'narrative_name' and jsonb_typeof(value) <> 'string' then
+      raise exception 'argument "narrative_name" of queue "%" must be a string, not %', queue, value using errcode = '22023';
+    end if;
+  end loop;
+end
+$$;
+
+drop function botticelli.enqueue(text, jsonb, timestamptz, integer, integer, text, text);
+
+-- The key under which a job with these arguments is unique: its queue and all of its arguments (`*`), those named, or none.
+create function botticelli.unique_key(queue text, args jsonb, unique_by text[]) returns text language sql immutable as $$
+  select queue || ':' || md5(case
+    when '*' = any (unique_by) then '*' || args::text
+    else coalesce((select jsonb_object_agg(name, args -> name) from unnest(unique_by) as name), '{}')::text
+  end)
+$$;
+
+-- Puts jobs in a queue, one for each element of `args`, and gives for each its id and whether it is new: with `unique_by`
+-- it may be the id of a job that was there. Runs in the caller's transaction: rolled back with it, visible with it.
+create function botticelli.enqueue_many(
+  queue text,
+  args jsonb[],
+  run_at timestamptz default now(),
+  priority integer default 0,
+  max_attempts integer default null,
+  traceparent text default null,
+  source text default 'sql',
+  not_after timestamptz default null,
+  unique_by text[] default null,
+  unique_while text default null,
+  unique_for interval default null,
+  limit_keys text[] default null
+) returns table (id bigint, is_new boolean) language plpgsql as $$
+#variable_conflict use_variable
+declare
+  target botticelli.queues;
+  rank timestamptz;
+  no_key text;
+begin
+  select * into target from botticelli.queues q where q.name = queue;
+  if not found then
+    raise exception 'unknown queue "%"', queue using errcode = '22023', hint = coalesce(
+      (select 'Known queues: ' || string_agg(q.name, ', ' order by q.name) || '.' from botticelli.queues q),
+      'No actor has registered yet: start a scheduler or a worker first.');
+  end if;
+  perform botticelli.check_args(queue, target.kind, given.args)
+  from unnest(args) as given (args)
+  -- What needs no closer look is told here, and quickly: most bulk jobs are small and of the same kind.
+  where given.args is null or jsonb_typeof(given.args) <> 'object' or octet_length(given.args::text) > 262144
+     or (target.kind in ('generation', 'narrative', 'curation', 'posting') and given.args <> '{}');
+  if run_at is null then
+    raise exception 'run_at of queue "%" must not be NULL', queue using errcode = '22004', hint = 'Leave it out to run at once.';
+  end if;
+  if not isfinite(run_at) then
+    raise exception 'run_at of queue "%" must be a point in time, not %', queue, run_at
+      using errcode = '22023', hint = 'Leave it out to run at once.';
+  end if;
+  if priority is null or priority not between -32768 and 32767 then
+    raise exception 'priority of queue "%" must be from -32768 to 32767, not %', queue, coalesce(priority::text, 'NULL')
+      using errcode = '22023';
+  end if;
+  if max_attempts is not null and max_attempts not between 1 and 1000 then
+    raise exception 'max_attempts of queue "%" must be from 1 to 1000, not %', queue, max_attempts using errcode = '22023';
+  end if;
+  if traceparent is not null and traceparent !~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' then
+    raise exception 'traceparent "%" is not a W3C traceparent', traceparent
+      using errcode = '22023', hint = 'Write 00-<32 hex digits>-<16 hex digits>-<2 hex digits>, or leave it out.';
+  end if;
+  if not_after <= greatest(run_at, now()) then
+    raise exception 'not_after of queue "%" must be later than run_at, and not past: %', queue, not_after using errcode = '22023';
+  end if;
+  if unique_while is not null and unique_while not in ('waiting', 'unfinished') then
+    raise exception 'unique_while of queue "%" must be "waiting" or "unfinished", not "%"', queue, unique_while using errcode = '22023';
+  end if;
+  if unique_by is null and (unique_while is not null or unique_for is not null) then
+    raise exception 'unique_while and unique_for of queue "%" need unique_by', queue
+      using errcode = '22023', hint = 'Write unique_by => ''{*}'' for all arguments, ''{limit}'' for named ones, ''{}'' for one job in the queue.';
+  end if;
+  if unique_for <= interval '0' then
+    raise exception 'unique_for of queue "%" must be longer than nothing, not %', queue, unique_for using errcode = '22023';
+  end if;
+  if cardinality(limit_keys) <> cardinality(args) then
+    raise exception 'limit_keys of queue "%" must have one element for each job, which are %, not %', queue, cardinality(args), cardinality(limit_keys)
+      using errcode = '22023', hint = 'Write NULL for a job without a key.';
+  end if;
+  if exists (select from unnest(limit_keys) as given (key) where length(given.key) not between 1 and 200) then
+    raise exception 'a limit_key of queue "%" must have from 1 to 200 characters', queue
+      using errcode = '22023', hint = 'Leave it out, or write NULL, for a job without a key.';
+  end if;
+
+  -- Where keys take turns a job without one has its turn too.
+  no_key := case when target.has_limited_keys then '' end;
+  rank := run_at - make_interval(mins => priority);
+  if unique_by is null then
+    return query
+    insert into botticelli.waiting_jobs as job (queue, kind, args, priority, run_at, rank, is_ready, max_attempts, traceparent, source, not_after, limit_key)
+    select queue, target.kind, given.args, priority, run_at, rank, run_at <= now(), coalesce(max_attempts, target.max_attempts), traceparent, source, not_after, coalesce(given.limit_key, no_key)
+    from unnest(args, limit_keys) as given (args, limit_key)
+    returning job.id, true;
+  else
+    return query
+    with given as materialized (
+      select given.args, given.limit_key, given.place, botticelli.unique_key(queue, given.args, unique_by) as key
+      from unnest(args, limit_keys) with ordinality as given (args, limit_key, place)
+    ),
+    proposed as materialized (
+      select firsts.*, nextval(pg_get_serial_sequence('botticelli.waiting_jobs', 'id')) as id
+      -- Numbered in the order in which they were given: of equals the one with the lowest number runs first.
+      from (
+        select * from (
+          select distinct on (given.key) given.key, given.args, given.limit_key, given.place from given order by given.key, given.place
+        ) as firsts order by firsts.place
+      ) as firsts
+    ),
+    keyed as (
+      insert into botticelli.job_keys as held (key, job_id, held_until, expires_at)
+      select
+        proposed.key, proposed.id,
+        case when unique_while = 'waiting' then 'claim' when unique_while is null and unique_for is not null then null else 'end' end,
+        now() + unique_for
+      -- In the order of keys, so that two that enqueue the same wait for one another and not each for the other.
+      from proposed order by proposed.key
+      on conflict (key) do update set
+        job_id = case when held.held_until is null and coalesce(held.expires_at <= now(), true) then excluded.job_id else held.job_id end,
+        held_until = case when held.held_until is null and coalesce(held.expires_at <= now(), true) then excluded.held_until else held.held_until end,
+        expires_at = case when held.held_until is null and coalesce(held.expires_at <= now(), true) then excluded.expires_at else held.expires_at end
+      returning held.key, held.job_id
+    ),
+    inserted as (
+      insert into botticelli.waiting_jobs as job (id, queue, kind, args, priority, run_at, rank, is_ready, max_attempts, traceparent, source, not_after, unique_key, limit_key)
+      select proposed.id, queue, target.kind, proposed.args, priority, run_at, rank, run_at <= now(), coalesce(max_attempts, target.max_attempts), traceparent, source, not_after, proposed.key, coalesce(proposed.limit_key, no_key)
+      from proposed join keyed on keyed.key = proposed.key and keyed.job_id = proposed.id
+      order by proposed.place
+      returning job.id
+    )
+    select keyed.job_id, inserted.id is not null and proposed.place = given.place
+    from given
+      join keyed on keyed.key = given.key
+      join proposed on proposed.key = given.key
+      left join inserted on inserted.id = keyed.job_id
+    order by given.place;
+  end if;
+end
+$$;
+
+-- Puts one job in a queue and returns its id, or with `unique_by` that of the job which was there.
+create function botticelli.enqueue(
+  queue text,
+  args jsonb default '{}',
+  run_at timestamptz default now(),
+  priority integer default 0,
+  max_attempts integer default null,
+  traceparent text default null,
+  source text default 'sql',
+  not_after timestamptz default null,
+  unique_by text[] default null,
+  unique_while text default null,
+  unique_for interval default null,
+  limit_key text default null
+) returns bigint language plpgsql as $$
+#variable_conflict use_variable
+begin
+  return (
+    select job.id from botticelli.enqueue_many(
+      queue, array[args], run_at, priority, max_attempts, traceparent, source, not_after, unique_by, unique_while, unique_for,
+      case when limit_key is not null then array[limit_key] end
+    ) as job
+  );
+end
+$$;

@@ -1,0 +1,20 @@
+//! The partitions of what is over.
+
+use sqlx::PgPool;
+
+use crate::QueueError;
+
+/// Makes the history's partitions for today and the seven days to come, where they are missing. Days are those of UTC.
+/// Without today's nothing can be completed, so whoever claims calls this at its start, and whoever maintains calls it
+/// every now and then.
+///
+/// # Errors
+///
+/// [`QueueError::Database`] when the statement fails.
+pub async fn make_partitions(pool: &PgPool) -> Result<(), QueueError> {
+    sqlx::query("select botticelli.make_partitions()")
+        .execute(pool)
+        .await
+        .map_err(QueueError::while_doing("make room for the history of the next days"))?;
+    Ok(())
+}
