@@ -252,18 +252,19 @@ async fn the_acts_of_a_job_that_was_cancelled_while_it_waited_are_forgotten() {
 #[tokio::test]
 async fn what_was_over_for_longer_than_it_is_kept_goes_whoever_of_many_schedulers_gets_to_it() {
     let bench = Bench::new().await;
+    // Days before the retention of 24 hours: the day of a claim goes as a whole, once its last minute is old enough.
     bench
         .database
         .execute(
             "insert into botticelli.claim_history (id, queue, claimed_at, closed_at, jobs, endings, first_job, last_job)
-             select n, 'generation', now(), now() - interval '30 hours' * (n % 2), '{}', '{}', n, n
+             select n, 'generation', now(), now() - interval '80 hours' * (n % 2), '{}', '{}', n, n
              from generate_series(1, 10) as n;
              insert into botticelli.dead_jobs (
                id, queue, kind, args, state, priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source, errors,
                reason, finished_at
              )
              select n, 'generation', 'generation', '{}', 'discarded', 0, now(), 0, 0, 1, now(), 'sql', '[]', 'no',
-                    now() - interval '50 hours' * (n % 2)
+                    now() - interval '80 hours' * (n % 2)
              from generate_series(1, 10) as n",
         )
         .await;
