@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, Result};
 use botticelli_lifecycle::Ending;
-use botticelli_queue::{NewJob, Source, enqueue};
+use botticelli_queue::{JobOptions, NewJob, Source, enqueue};
 use clap::Args;
 use serde_json::Value;
 
@@ -34,6 +34,7 @@ pub(crate) async fn run(arguments: &Arguments, environment: HashMap<String, Stri
         args,
         source: Source::Cli,
         traceparent: None,
+        options: JobOptions::default(),
     };
     let id = enqueue(&mut connection, &job).await?;
     writeln!(stdout(), "enqueued job {id} for {}", arguments.actor)?;

@@ -5,9 +5,11 @@ mod generation;
 mod narrative;
 mod posting;
 
-use botticelli_jobs::{Kind, NarrativeArgs};
+use std::num::NonZeroU32;
+
+use botticelli_jobs::{ARGS_VERSION, Kind, NarrativeArgs};
 use botticelli_narrative::{ActRecord, Narrative, NarrativeRun, Ports, RunOptions};
-use botticelli_queue::ClaimedJob;
+use botticelli_queue::{ClaimedJob, UnreadableJob};
 use serde_json::{Value, json};
 
 use crate::{
@@ -22,6 +24,11 @@ use crate::{
 ///
 /// [`JobFailure`], which is the decision about the job.
 pub(crate) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome, JobFailure> {
+    job.check(actor.kind.as_str(), ARGS_VERSION).map_err(|error| match error {
+        // A newer worker may take the next try.
+        UnreadableJob::Version { .. } => JobFailure::retry(&error),
+        _ => JobFailure::discard(&error),
+    })?;
     match actor.kind {
         Kind::Generation => generation::run(shop, actor, job).await,
         Kind::Curation => curation::run(shop, actor, job).await,
@@ -69,7 +76,8 @@ async fn run_narrative(
                 .wrapping_mul(1_000_003)
                 .wrapping_add(u64::from(job.lease.attempt.unsigned_abs())),
         ),
-        iterations: args.iterations.map(std::num::NonZeroU32::get),
+        iterations: args.iterations.map(NonZeroU32::get),
+        round: args.round.map(NonZeroU32::get),
     };
     let metrics = &shop.metrics;
     let mut count = |record: &ActRecord, resumed: bool| {

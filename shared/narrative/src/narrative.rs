@@ -127,6 +127,18 @@ impl Narrative {
         self.carousel
     }
 
+    /// How often it is repeated, if it is `asked` to be so often or not asked.
+    pub fn iterations(&self, asked: Option<u32>) -> u32 {
+        asked
+            .or(self.carousel.map(|carousel| carousel.iterations))
+            .unwrap_or(1)
+    }
+
+    /// Whether a repetition that fails leaves the others alone.
+    pub fn continues_on_error(&self) -> bool {
+        self.carousel.is_some_and(|carousel| carousel.continue_on_error)
+    }
+
     /// The smaller shares of its own and its carousel's `budget`.
     pub fn budget(&self) -> Budget {
         self.budget

@@ -29,6 +29,17 @@ pub enum PutBack {
     },
 }
 
+impl PutBack {
+    /// What the database answered: no row when the job was not the worker's, and a reason when it was cancelled.
+    pub(crate) fn read(answer: Option<Option<String>>, lease: Lease) -> Result<Self, QueueError> {
+        match answer {
+            None => Err(QueueError::LeaseLost(lease)),
+            Some(None) => Ok(Self::Waits),
+            Some(Some(reason)) => Ok(Self::Cancelled { reason }),
+        }
+    }
+}
+
 /// Makes sure that the job is still held under `lease`, and keeps it so until the transaction ends: a rescue waits.
 ///
 /// # Errors
@@ -196,11 +207,7 @@ async fn put_back(
         .fetch_optional(connection)
         .await
         .map_err(QueueError::while_doing("put a job back"))?;
-    match put_back {
-        None => Err(QueueError::LeaseLost(lease)),
-        Some(None) => Ok(PutBack::Waits),
-        Some(Some(reason)) => Ok(PutBack::Cancelled { reason }),
-    }
+    PutBack::read(put_back, lease)
 }
 
 async fn bury(
@@ -228,14 +235,14 @@ fn no_places(lease: Lease) -> Vec<u8> {
 }
 
 /// The bit string that has the lease's own place set.
-fn place(lease: Lease) -> String {
+pub(crate) fn place(lease: Lease) -> String {
     (0..lease.claim_size)
         .map(|place| if place == lease.place { '1' } else { '0' })
         .collect()
 }
 
 /// PostgreSQL takes any text but one with NUL in it; an error must not be what keeps its job from being settled.
-fn storable(text: &str) -> String {
+pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 

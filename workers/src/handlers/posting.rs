@@ -141,6 +141,7 @@ async fn plan_next(
         act_timeout: shop.act_timeout,
         seed: None,
         iterations: None,
+        round: None,
     };
     let run = botticelli_narrative::run(narrative, &ports, &options, &mut |_, _| ())
         .await

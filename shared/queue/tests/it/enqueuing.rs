@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use botticelli_queue::{
-    NewJob, QueueError, Source, Wakeup, Wakeups, complete, enqueue, enqueue_unless_waiting, has_unfinished, retry,
+    JobOptions, NewJob, QueueError, Source, Wakeup, Wakeups, complete, enqueue, enqueue_unless_waiting, has_unfinished, retry,
 };
 use serde_json::{Value, json};
 
@@ -14,6 +14,7 @@ async fn refusal(bench: &Bench, queue: &str, args: Value) -> String {
         args,
         source: Source::Sql,
         traceparent: None,
+        options: JobOptions::default(),
     };
     match enqueue(&mut connection, &job).await {
         Err(QueueError::Invalid(reason)) => reason,
@@ -36,6 +37,7 @@ async fn a_job_exists_exactly_if_the_enqueuing_transaction_commits() {
         args: json!({}),
         source: Source::Sql,
         traceparent: None,
+        options: JobOptions::default(),
     };
     let mut transaction = bench.database.pool.begin().await.unwrap();
     enqueue(&mut transaction, &job).await.unwrap();
@@ -189,6 +191,7 @@ async fn a_job_is_not_enqueued_behind_one_that_waits_already() {
         args: json!({}),
         source: Source::After,
         traceparent: None,
+        options: JobOptions::default(),
     };
     let mut connection = bench.database.pool.acquire().await.unwrap();
     assert!(enqueue_unless_waiting(&mut connection, &job).await.unwrap().is_some());
@@ -207,6 +210,7 @@ async fn a_waiting_job_that_stands_in_for_a_new_one_runs_after_the_commit() {
         args: json!({}),
         source: Source::After,
         traceparent: None,
+        options: JobOptions::default(),
     };
     let mut first = bench.database.pool.begin().await.unwrap();
     assert!(enqueue_unless_waiting(&mut first, &job).await.unwrap().is_none());

@@ -24,7 +24,7 @@ mod waking;
 use std::{sync::Arc, time::Duration};
 
 use botticelli_queue::{
-    ClaimedJob, JobId, NewJob, Room, Source, WorkerId, claim, enqueue, register_queue, register_worker,
+    ClaimedJob, JobId, JobOptions, NewJob, Room, Source, WorkerId, claim, enqueue, register_queue, register_worker,
 };
 use botticelli_testkit::TestDatabase;
 use serde_json::json;
@@ -70,6 +70,7 @@ impl Bench {
                 args: json!({}),
                 source: Source::Cli,
                 traceparent: None,
+                options: JobOptions::default(),
             },
         )
         .await
