@@ -62,7 +62,7 @@ create index waiting_jobs_aside on botticelli.waiting_jobs (queue, is_ready, run
 
 -- Jobs that wait for other jobs of their workflow. They go to waiting_jobs when the last of those has ended.
 create table botticelli.pending_jobs (
-  like botticelli.waiting_jobs including constraints including comments,
+  like botticelli.waiting_jobs including constraints including defaults,
   -- Jobs that it waits for.
   needs_left integer not null
 ) with (autovacuum_vacuum_scale_factor = 0.01);

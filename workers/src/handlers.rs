@@ -24,11 +24,12 @@ use crate::{
 ///
 /// [`JobFailure`], which is the decision about the job.
 pub(crate) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome, JobFailure> {
-    job.check(actor.kind.as_str(), ARGS_VERSION).map_err(|error| match error {
-        // A newer worker may take the next try.
-        UnreadableJob::Version { .. } => JobFailure::retry(&error),
-        _ => JobFailure::discard(&error),
-    })?;
+    job.check(actor.kind.as_str(), ARGS_VERSION)
+        .map_err(|error| match error {
+            // A newer worker may take the next try.
+            UnreadableJob::Version { .. } => JobFailure::retry(&error),
+            _ => JobFailure::discard(&error),
+        })?;
     match actor.kind {
         Kind::Generation => generation::run(shop, actor, job).await,
         Kind::Curation => curation::run(shop, actor, job).await,

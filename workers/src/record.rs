@@ -6,8 +6,8 @@ use botticelli_actors::{Ending, clear_checkpoints, finish_execution, record_fail
 use botticelli_jobs::ARGS_VERSION;
 use botticelli_posts::{Verdict, decide, release, store_drafts};
 use botticelli_queue::{
-    ClaimedJob, Finished, JobOptions, NewJob, OnFailure, PutBack, QueueError, Retried, Source, WorkflowJob, await_children,
-    complete, discard, enqueue_unless_waiting, hand_back, retry, save_result,
+    ClaimedJob, Finished, JobOptions, NewJob, OnFailure, PutBack, QueueError, Retried, Source, WorkflowJob,
+    await_children, complete, discard, enqueue_unless_waiting, hand_back, retry, save_result,
 };
 use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};

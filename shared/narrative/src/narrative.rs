@@ -129,9 +129,7 @@ impl Narrative {
 
     /// How often it is repeated, if it is `asked` to be so often or not asked.
     pub fn iterations(&self, asked: Option<u32>) -> u32 {
-        asked
-            .or(self.carousel.map(|carousel| carousel.iterations))
-            .unwrap_or(1)
+        asked.or(self.carousel.map(|carousel| carousel.iterations)).unwrap_or(1)
     }
 
     /// Whether a repetition that fails leaves the others alone.

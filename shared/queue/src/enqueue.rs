@@ -107,7 +107,10 @@ impl<'a> NewJob<'a> {
     /// [`QueueError::Invalid`] when it cannot be written as JSON.
     pub fn of<J: Job>(queue: &'a str, job: &J) -> Result<Self, QueueError> {
         let args = serde_json::to_value(job).map_err(|error| {
-            QueueError::Invalid(format!("a job of kind `{}` cannot be written as JSON: {error}", J::KIND))
+            QueueError::Invalid(format!(
+                "a job of kind `{}` cannot be written as JSON: {error}",
+                J::KIND
+            ))
         })?;
         let mut job = Self::new(queue, args);
         job.options.version = Some(J::VERSION);
@@ -160,7 +163,10 @@ pub async fn enqueue_many(connection: &mut PgConnection, jobs: &NewJobs<'_>) -> 
     .bind(jobs.source.as_str());
     let enqueued = bind_options(statement, &jobs.options).fetch_all(connection).await;
     let enqueued = enqueued.map_err(refused("enqueue jobs"))?;
-    Ok(enqueued.into_iter().map(|(id, is_new)| Enqueued { id, is_new }).collect())
+    Ok(enqueued
+        .into_iter()
+        .map(|(id, is_new)| Enqueued { id, is_new })
+        .collect())
 }
 
 /// Binds the parameters 5 to 13.
@@ -180,7 +186,11 @@ fn bind_options<'q, O>(
             UniqueDuring::Unfinished => Some("unfinished"),
             UniqueDuring::Period => None,
         }))
-        .bind(unique.and_then(|unique| unique.period).map(|period| period.as_secs_f64()))
+        .bind(
+            unique
+                .and_then(|unique| unique.period)
+                .map(|period| period.as_secs_f64()),
+        )
         .bind(options.limit_key)
         .bind(i32::from(options.version.unwrap_or(1)))
 }

@@ -35,7 +35,9 @@ fn holds_nul(json: &Value) -> bool {
 /// Refuses what is too large.
 pub(crate) fn fits(bytes: usize) -> Result<(), String> {
     if bytes > LARGEST {
-        return Err(format!("takes {bytes} bytes, more than the limit of {LARGEST} (256 KiB)"));
+        return Err(format!(
+            "takes {bytes} bytes, more than the limit of {LARGEST} (256 KiB)"
+        ));
     }
     Ok(())
 }

@@ -62,6 +62,6 @@ pub use settle::{
 };
 pub use wakeup::{Wakeup, Wakeups};
 pub use workflow::{
-    Need, OnFailure, WorkflowId, WorkflowJob, WorkflowStep, await_children, cancel_workflow, enqueue_workflow, needs_of,
-    workflow,
+    Need, OnFailure, WorkflowId, WorkflowJob, WorkflowStep, await_children, cancel_workflow, enqueue_workflow,
+    needs_of, workflow,
 };

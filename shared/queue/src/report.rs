@@ -116,8 +116,7 @@ pub async fn add_to_log(
 ///
 /// [`QueueError::Invalid`] when the result takes more than 256 KiB, [`QueueError::Database`] when the statement fails.
 pub async fn save_result(connection: &mut PgConnection, lease: Lease, result: &Value) -> Result<(), QueueError> {
-    fitting(result)
-        .map_err(|reason| QueueError::Invalid(format!("the result of job {} {reason}", lease.job)))?;
+    fitting(result).map_err(|reason| QueueError::Invalid(format!("the result of job {} {reason}", lease.job)))?;
     sqlx::query("select botticelli.save_result($1, $2, $3)")
         .bind(lease.job)
         .bind(lease.attempt)

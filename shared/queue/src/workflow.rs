@@ -81,7 +81,12 @@ impl<'a> WorkflowJob<'a> {
         };
         add("run_at", options.run_at.map(|at| json!(at.to_rfc3339())));
         add("not_after", options.not_after.map(|at| json!(at.to_rfc3339())));
-        add("priority", Some(options.priority).filter(|priority| *priority != 0).map(|priority| json!(priority)));
+        add(
+            "priority",
+            Some(options.priority)
+                .filter(|priority| *priority != 0)
+                .map(|priority| json!(priority)),
+        );
         add("max_attempts", options.max_attempts.map(|tries| json!(tries)));
         add("limit_key", options.limit_key.map(|key| json!(key)));
         add("version", options.version.map(|version| json!(version)));

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use botticelli_queue::{
-    JobOptions, NewJob, QueueError, Source, Wakeup, Wakeups, complete, enqueue, enqueue_unless_waiting, has_unfinished, retry,
+    JobOptions, NewJob, QueueError, Source, Wakeup, Wakeups, complete, enqueue, enqueue_unless_waiting, has_unfinished,
+    retry,
 };
 use serde_json::{Value, json};
 
@@ -23,8 +24,11 @@ async fn refusal(bench: &Bench, queue: &str, args: Value) -> String {
 }
 
 /// The SQLSTATE and the message of a statement that must fail.
-async fn refused_sql(bench: &Bench, sql: &'static str) -> (String, String) {
-    let error = sqlx::raw_sql(sql).execute(&bench.database.pool).await.unwrap_err();
+pub(crate) async fn refused_sql(bench: &Bench, sql: &str) -> (String, String) {
+    let error = sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+        .execute(&bench.database.pool)
+        .await
+        .unwrap_err();
     let refusal = error.as_database_error().unwrap();
     (refusal.code().unwrap().into_owned(), refusal.message().to_owned())
 }

@@ -17,9 +17,12 @@ mod looking;
 mod lost_answers;
 mod model;
 mod pruning;
+mod reporting;
 mod rescuing;
 mod settling;
+mod typed_jobs;
 mod waking;
+mod workflows;
 
 use std::{sync::Arc, time::Duration};
 
@@ -91,6 +94,11 @@ impl Bench {
     async fn claim_one(&self) -> ClaimedJob {
         self.enqueue().await;
         self.claim().await.pop().expect("the job is due")
+    }
+
+    async fn finish(&self, job: &ClaimedJob) {
+        let mut connection = self.database.pool.acquire().await.unwrap();
+        botticelli_queue::complete(&mut connection, job.lease).await.unwrap();
     }
 
     async fn execute(&self, sql: &'static str) {

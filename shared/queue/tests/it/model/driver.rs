@@ -11,8 +11,8 @@ use std::{
 };
 
 use botticelli_queue::{
-    ClaimId, ClaimedJob, JobOptions, NewJob, Room, Source, WorkerId, claim, enqueue_unless_waiting, forget_dead_workers, promote,
-    put_back_strays, register_queue, register_worker, release_worker, renew_lease,
+    ClaimId, ClaimedJob, JobOptions, NewJob, Room, Source, WorkerId, claim, enqueue_unless_waiting,
+    forget_dead_workers, promote, put_back_strays, register_queue, register_worker, release_worker, renew_lease,
 };
 use botticelli_testkit::TestDatabase;
 use chrono::{DateTime, TimeDelta, Utc};
