@@ -6,8 +6,8 @@ use botticelli_actors::{Ending, clear_checkpoints, finish_execution, record_fail
 use botticelli_jobs::ARGS_VERSION;
 use botticelli_posts::{Verdict, decide, release, store_drafts};
 use botticelli_queue::{
-    ClaimedJob, Finished, JobOptions, NewJob, OnFailure, PutBack, QueueError, Retried, Source, WorkflowJob,
-    await_children, complete, discard, enqueue_unless_waiting, hand_back, retry, save_result,
+    ClaimedJob, Finished, JobOptions, LogLevel, NewJob, OnFailure, PutBack, QueueError, Retried, Source, WorkflowJob,
+    add_to_log, await_children, complete, discard, enqueue_unless_waiting, hand_back, retry, save_result,
 };
 use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};
@@ -197,10 +197,13 @@ async fn record_outcome(
     job: &ClaimedJob,
     outcome: &Outcome,
 ) -> Result<Recorded, RecordError> {
+    for failure in &outcome.failures {
+        add_to_log(&mut *connection, job.lease, LogLevel::Warn, &one_line(failure)).await?;
+    }
     if let Work::Rounds(rounds) = &outcome.work {
         return record_rounds(connection, actor, job, rounds, outcome).await;
     }
-    // First, because it is the fence: it locks the job's row, or ends all of this.
+    // Before all else, because it is the fence: it locks the job's claim, or ends all of this.
     complete(connection, job.lease).await?;
     let job_id = job.lease.job.0;
     let traceparent = outcome.traceparent.as_deref();

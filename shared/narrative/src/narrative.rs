@@ -165,12 +165,16 @@ impl Narrative {
         keys
     }
 
-    /// How many acts one run plays at most, those of its composed narratives counted as often as they are played.
-    pub(crate) fn planned_acts(&self) -> u64 {
-        let once = self.acts.iter().fold(0_u64, |sum, act| {
+    /// How many acts one round plays at most, those of its composed narratives counted as often as they are played.
+    pub fn acts_of_a_round(&self) -> u64 {
+        self.acts.iter().fold(0_u64, |sum, act| {
             sum.saturating_add(act.composes().map_or(1, Narrative::planned_acts))
-        });
-        once.saturating_mul(self.carousel.map_or(1, |carousel| carousel.iterations.into()))
+        })
+    }
+
+    /// The same of a run.
+    pub(crate) fn planned_acts(&self) -> u64 {
+        self.acts_of_a_round().saturating_mul(self.iterations(None).into())
     }
 }
 

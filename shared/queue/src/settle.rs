@@ -31,11 +31,11 @@ pub enum PutBack {
 
 impl PutBack {
     /// What the database answered: no row when the job was not the worker's, and a reason when it was cancelled.
-    pub(crate) fn read(answer: Option<Option<String>>, lease: Lease) -> Result<Self, QueueError> {
+    pub(crate) fn read(answer: &[Option<String>], lease: Lease) -> Result<Self, QueueError> {
         match answer {
-            None => Err(QueueError::LeaseLost(lease)),
-            Some(None) => Ok(Self::Waits),
-            Some(Some(reason)) => Ok(Self::Cancelled { reason }),
+            [] => Err(QueueError::LeaseLost(lease)),
+            [Some(reason), ..] => Ok(Self::Cancelled { reason: reason.clone() }),
+            [None, ..] => Ok(Self::Waits),
         }
     }
 }
@@ -197,17 +197,17 @@ async fn put_back(
     error: Option<&str>,
     interruptions: i32,
 ) -> Result<PutBack, QueueError> {
-    let put_back: Option<Option<String>> = sqlx::query_scalar(include_str!("sql/put_back.sql"))
+    let put_back: Vec<Option<String>> = sqlx::query_scalar(include_str!("sql/put_back.sql"))
         .bind(lease.worker)
         .bind(lease.claim)
         .bind(place(lease))
         .bind(delay.as_secs_f64())
         .bind(error.map(storable))
         .bind(interruptions)
-        .fetch_optional(connection)
+        .fetch_all(connection)
         .await
         .map_err(QueueError::while_doing("put a job back"))?;
-    PutBack::read(put_back, lease)
+    PutBack::read(&put_back, lease)
 }
 
 async fn bury(

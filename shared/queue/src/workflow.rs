@@ -171,7 +171,7 @@ pub async fn await_children(
     on_failure: OnFailure,
     traceparent: Option<&str>,
 ) -> Result<PutBack, QueueError> {
-    let waits: Option<Option<String>> =
+    let waits: Vec<Option<String>> =
         sqlx::query_scalar("select reason from botticelli.await_children($1, $2, $3::bit varying, $4, $5, $6)")
             .bind(lease.worker)
             .bind(lease.claim)
@@ -179,10 +179,10 @@ pub async fn await_children(
             .bind(to_json(children)?)
             .bind(on_failure.as_str())
             .bind(traceparent)
-            .fetch_optional(connection)
+            .fetch_all(connection)
             .await
             .map_err(refused("let a job wait for others"))?;
-    PutBack::read(waits, lease)
+    PutBack::read(&waits, lease)
 }
 
 fn to_json(jobs: &[WorkflowJob<'_>]) -> Result<Value, QueueError> {

@@ -6,7 +6,6 @@ use botticelli_queue::{
     Enqueued, Job, JobOptions, NewJob, NewJobs, Source, Unique, UniqueDuring, UnreadableJob, enqueue, enqueue_many,
     register_queue,
 };
-use chrono::{TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -99,13 +98,13 @@ async fn everything_that_sql_can_ask_for_can_be_asked_for_from_rust() {
     let unique = Unique {
         by: &["n"],
         during: UniqueDuring::Unfinished,
-        period: Some(Duration::from_secs(60)),
+        period: Some(Duration::from_mins(1)),
     };
     let options = JobOptions {
-        run_at: Some(Utc::now() + TimeDelta::hours(1)),
+        run_at: Some("2126-01-01T00:00:00Z".parse().unwrap()),
         priority: 5,
         max_attempts: Some(7),
-        not_after: Some(Utc::now() + TimeDelta::hours(2)),
+        not_after: Some("2126-01-02T00:00:00Z".parse().unwrap()),
         unique: Some(unique),
         limit_key: Some("tenant"),
         version: Some(2),
