@@ -36,6 +36,7 @@ pub(super) async fn settle_all(shared: Arc<Shared>, mut results: mpsc::Unbounded
             shared.settled(of_claim[0].job.lease.claim, of_claim.len());
         }
         finished.clear();
+        shared.lend(&mut connection);
     }
 }
 

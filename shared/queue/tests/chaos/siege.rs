@@ -17,7 +17,7 @@ use tokio::{
 
 use crate::{
     LEASE, PATIENCE, QUEUE,
-    blows::{Blow, Blows, KINDS},
+    blows::{Blow, Blows, ROUND},
     cancelling, enqueuing, worker,
 };
 
@@ -73,7 +73,7 @@ pub(crate) async fn lay(jobs: u64, seed: u64) -> Result<Summary, Vec<String>> {
         siege.logs.path().join("cancelling.jsonl"),
     ));
     let mut struck = 0;
-    while !enqueuing.is_finished() || struck < KINDS {
+    while !enqueuing.is_finished() || struck < ROUND {
         siege.wait(BREATH).await;
         let blow = siege.blows.next();
         siege.strike(blow).await;
@@ -96,6 +96,10 @@ impl Siege {
             &mut command,
             [Skew::None, Skew::Fast, Skew::Slow][self.started_workers % 3],
         );
+        // The server gives up some of what such a worker asks for; it then asks again.
+        if self.started_workers % 4 == 0 {
+            command.env(worker::ISOLATION, "repeatable read");
+        }
         self.workers.push(Process::spawn(command));
     }
 

@@ -26,6 +26,8 @@ use crate::{LEASE, PATIENCE, QUEUE};
 pub(crate) const URL: &str = "BOTTICELLI_CHAOS_WORKER_URL";
 /// The environment variable with the path of its log.
 pub(crate) const LOG: &str = "BOTTICELLI_CHAOS_WORKER_LOG";
+/// The environment variable with the isolation level of its transactions, where it is not the usual one.
+pub(crate) const ISOLATION: &str = "BOTTICELLI_CHAOS_WORKER_ISOLATION";
 /// The environment variable with the step before which it freezes itself once.
 pub(crate) const STEP: &str = "BOTTICELLI_CHAOS_WORKER_STEP";
 
@@ -46,7 +48,7 @@ pub(crate) struct Manner {
     /// How long a batch of jobs takes, and how long it waits when there are none.
     pub(crate) work: Duration,
     /// Whether the lease is renewed for each batch, however new it is.
-    pub(crate) renews_always: bool,
+    pub(crate) renews_for_each: bool,
     /// Whether it hands a job back because it is to end, once it has brought one to its end.
     pub(crate) drains: bool,
 }
@@ -58,7 +60,7 @@ pub(crate) const STEADY: Manner = Manner {
     lease: LEASE,
     jobs: 12,
     work: Duration::from_millis(40),
-    renews_always: false,
+    renews_for_each: false,
     drains: false,
 };
 
@@ -69,7 +71,7 @@ pub(crate) const STEP_BY_STEP: Manner = Manner {
     lease: LEASE,
     jobs: 1,
     work: Duration::from_millis(20),
-    renews_always: true,
+    renews_for_each: false,
     drains: true,
 };
 
@@ -88,7 +90,10 @@ pub(crate) struct Worker {
 /// Works until it is killed, drained or forsaken, as the environment wants it.
 pub(crate) async fn work(url: &str, log: &Path) {
     let step = env::var(STEP).ok().map(|step| Step::named(&step));
-    let manner = step.map_or(STEADY, |_| STEP_BY_STEP);
+    let manner = step.map_or(STEADY, |step| Manner {
+        renews_for_each: step == Step::Renew,
+        ..STEP_BY_STEP
+    });
     let stop = step.map_or(Stop::Never, Stop::Freeze);
     Worker::new(url, log, manner, stop).work().await;
 }
@@ -112,7 +117,10 @@ impl Worker {
         let options: PgConnectOptions = url.parse().unwrap();
         // One that is frozen within a transaction must not hold its jobs for ever; in the fleet it is a minute.
         let held_at_most = format!("{}ms", LEASE.as_millis());
-        let options = options.options([("idle_in_transaction_session_timeout", held_at_most)]);
+        let mut options = options.options([("idle_in_transaction_session_timeout", held_at_most)]);
+        if let Ok(isolation) = env::var(ISOLATION) {
+            options = options.options([("default_transaction_isolation", isolation.replace(' ', "\\ "))]);
+        }
         let pool = |connections| {
             PgPoolOptions::new()
                 .max_connections(connections)
@@ -243,7 +251,7 @@ impl Worker {
         if !together.is_empty() && !self.has_effects(&together, &mut is_settled).await {
             together.clear();
         }
-        if self.manner.renews_always {
+        if self.manner.renews_for_each {
             self.stop_before(Step::Renew).await;
             if self.renew(id).await == Some(false) {
                 return Batch::Abandoned;

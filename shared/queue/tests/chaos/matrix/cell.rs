@@ -181,7 +181,6 @@ impl Scene {
         let manner = worker::Manner {
             lease: PATIENCE * 2,
             drains: false,
-            renews_always: false,
             ..STEP_BY_STEP
         };
         let log = self.log_of("heir");
