@@ -111,7 +111,7 @@ impl Cell {
     }
 
     /// How the attempts end, if all goes by the rules.
-    fn path(&self) -> Vec<Outcome> {
+    fn path(self) -> Vec<Outcome> {
         let is_struck_in_time = !self.point.is_settled() && self.point != Point::Before(Step::Claim);
         let first = match self.way {
             _ if is_struck_in_time => Outcome::Lost,
@@ -125,17 +125,17 @@ impl Cell {
         vec![first, Outcome::Completed]
     }
 
-    fn is_run_by_another(&self) -> bool {
+    fn is_run_by_another(self) -> bool {
         self.path().len() > 1 || !self.point.is_settled()
     }
 
     /// Whether the worker, when it goes on, has the job in its hands and not in its lease.
-    fn is_stale(&self) -> bool {
+    fn is_stale(self) -> bool {
         self.blow != Blow::Kill && self.path()[0] == Outcome::Lost && self.point != Point::Before(Step::Renew)
     }
 
     /// Whether the worker ends by itself once it goes on.
-    fn is_drained(&self) -> bool {
+    fn is_drained(self) -> bool {
         self.way == Way::HandBack && (self.is_stale() || self.point.is_settled())
     }
 }

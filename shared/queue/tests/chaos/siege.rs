@@ -97,7 +97,7 @@ impl Siege {
             [Skew::None, Skew::Fast, Skew::Slow][self.started_workers % 3],
         );
         // The server gives up some of what such a worker asks for; it then asks again.
-        if self.started_workers % 4 == 0 {
+        if self.started_workers.is_multiple_of(4) {
             command.env(worker::ISOLATION, "repeatable read");
         }
         self.workers.push(Process::spawn(command));

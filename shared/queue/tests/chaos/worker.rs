@@ -89,12 +89,12 @@ pub(crate) struct Worker {
 
 /// Works until it is killed, drained or forsaken, as the environment wants it.
 pub(crate) async fn work(url: &str, log: &Path) {
-    let step = env::var(STEP).ok().map(|step| Step::named(&step));
-    let manner = step.map_or(STEADY, |step| Manner {
+    let struck_before = env::var(STEP).ok().map(|step| Step::named(&step));
+    let manner = struck_before.map_or(STEADY, |step| Manner {
         renews_for_each: step == Step::Renew,
         ..STEP_BY_STEP
     });
-    let stop = step.map_or(Stop::Never, Stop::Freeze);
+    let stop = struck_before.map_or(Stop::Never, Stop::Freeze);
     Worker::new(url, log, manner, stop).work().await;
 }
 

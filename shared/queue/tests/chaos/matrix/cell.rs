@@ -50,7 +50,7 @@ struct Scene {
 pub(super) async fn strike(cell: Cell, spoil: Option<Spoil>) -> Result<Summary, Vec<String>> {
     let mut scene = Scene::new().await;
     let proxy = FaultProxy::before(&scene.database.url).await;
-    let mut victim = scene.victim(&cell, &proxy);
+    let mut victim = scene.victim(cell, &proxy);
     scene.offer(FIRST, cell.way).await;
     scene.ended(FIRST).await;
     if let Some(spoil) = spoil {
@@ -80,7 +80,7 @@ pub(super) async fn strike(cell: Cell, spoil: Option<Spoil>) -> Result<Summary, 
 
     let rescuing = Task(tokio::spawn(rescue(scene.database.pool.clone())));
     let gate = Arc::new(Gate::default());
-    let mut heir = Some(scene.heir(&cell, &gate));
+    let mut heir = Some(scene.heir(cell, &gate));
     if cell.blow == Blow::FreezeWhileAnotherRuns {
         let reached = timeout(PATIENCE, gate.reached.notified()).await;
         reached.expect("another worker runs the job");
@@ -108,11 +108,11 @@ pub(super) async fn strike(cell: Cell, spoil: Option<Spoil>) -> Result<Summary, 
     victim.kill();
     victim.exit().await;
     drop((heir, rescuing));
-    scene.reckon(&cell).await
+    scene.reckon(cell).await
 }
 
 impl Cell {
-    fn step(&self) -> Step {
+    fn step(self) -> Step {
         match self.point.step() {
             Step::Settle if self.way == Way::CompleteInTransaction => Step::Commit,
             step => step,
@@ -157,7 +157,7 @@ impl Scene {
         self.log.record(&[event]).unwrap();
     }
 
-    fn victim(&self, cell: &Cell, proxy: &FaultProxy) -> Process {
+    fn victim(&self, cell: Cell, proxy: &FaultProxy) -> Process {
         let mut command = Command::new(env::current_exe().unwrap());
         command
             .env(worker::URL, proxy.url())
@@ -168,14 +168,14 @@ impl Scene {
     }
 
     /// Takes over what the victim leaves. It holds the struck job at the gate if another is to run it.
-    fn heir(&self, cell: &Cell, gate: &Arc<Gate>) -> Task {
-        let step = if cell.way == Way::CompleteInTransaction {
+    fn heir(&self, cell: Cell, gate: &Arc<Gate>) -> Task {
+        let before_its_end = if cell.way == Way::CompleteInTransaction {
             Step::Commit
         } else {
             Step::Settle
         };
         let stop = match cell.blow {
-            Blow::FreezeWhileAnotherRuns => Stop::At(step, Arc::clone(gate)),
+            Blow::FreezeWhileAnotherRuns => Stop::At(before_its_end, Arc::clone(gate)),
             Blow::Kill | Blow::FreezePastTheEnd => Stop::Never,
         };
         let manner = worker::Manner {
@@ -227,7 +227,7 @@ impl Scene {
         }
     }
 
-    async fn reckon(self, cell: &Cell) -> Result<Summary, Vec<String>> {
+    async fn reckon(self, cell: Cell) -> Result<Summary, Vec<String>> {
         let state = FinalState::read(&self.database.pool).await.unwrap();
         let log = read_logs(self.logs.path()).unwrap();
         let mut breaches = check(&log, &state).err().unwrap_or_default();

@@ -78,16 +78,13 @@ impl Stop {
 
     /// Stops, and stops nowhere again.
     pub(super) async fn take_place(&mut self, step: Step) {
-        match std::mem::replace(self, Self::Never) {
-            Self::At(_, gate) => {
-                gate.reached.notify_one();
-                gate.opened.notified().await;
-                *self = Self::Behind(gate);
-            }
-            _ => {
-                println!("stands before: {}", step.name());
-                freeze_this_process();
-            }
+        if let Self::At(_, gate) = std::mem::replace(self, Self::Never) {
+            gate.reached.notify_one();
+            gate.opened.notified().await;
+            *self = Self::Behind(gate);
+        } else {
+            println!("stands before: {}", step.name());
+            freeze_this_process();
         }
     }
 }

@@ -20,7 +20,7 @@ fn cancel(story: &mut Story) {
         }
     }
     story.state.endings[1].outcome = Outcome::HandedBack;
-    story.state.jobs[0].state = "cancelled".to_owned();
+    "cancelled".clone_into(&mut story.state.jobs[0].state);
 }
 
 #[test]
