@@ -22,4 +22,4 @@ pub use fault_proxy::{FaultProxy, Way};
 pub use journal::PATIENCE;
 pub use llm::{LlmReply, LlmRequest, StubLlm};
 pub use private_cluster::PrivateCluster;
-pub use process::{Process, binary};
+pub use process::{Process, Skew, binary, freeze_this_process, skew_clock};
