@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test has nobody to hand an error to")]
 
 mod discord;
+mod fleets;
 mod jobs;
 mod lost_workers;
 mod pipeline;

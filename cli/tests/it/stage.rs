@@ -104,10 +104,16 @@ rescue_interval = "200ms"
     }
 
     fn start(&self, name: &str) -> Process {
+        self.start_with(name, &[])
+    }
+
+    /// Starts a binary with `variables` beside what it needs.
+    pub(crate) fn start_with(&self, name: &str, variables: &[(&str, &str)]) -> Process {
         let mut command = command(binary(name));
         command
             .env("DATABASE_URL", &self.database.url)
             .env("DISCORD_TOKEN", "a-token")
+            .envs(variables.iter().copied())
             .arg("--config")
             .arg(self.home.path().join("botticelli.toml"))
             .arg("--data-dir")
@@ -117,6 +123,19 @@ rescue_interval = "200ms"
                 .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())
                 .env("OTEL_BSP_SCHEDULE_DELAY", "100");
         }
+        Process::spawn(command)
+    }
+
+    /// `botticelli …` on the stage's database.
+    pub(crate) fn cli(&self, args: &[&str], variables: &[(&str, &str)]) -> Process {
+        let mut command = command(PathBuf::from(env!("CARGO_BIN_EXE_botticelli")));
+        command
+            .env("DATABASE_URL", &self.database.url)
+            .env("BOTTICELLI_CONFIG", self.home.path().join("botticelli.toml"))
+            .env("BOTTICELLI_DATA_DIR", self.home.path())
+            .env("USER", "alice")
+            .envs(variables.iter().copied())
+            .args(args);
         Process::spawn(command)
     }
 

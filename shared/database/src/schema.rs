@@ -2,14 +2,33 @@
 
 use std::sync::LazyLock;
 
-use sqlx::{Connection, PgConnection, PgPool, migrate::Migrator};
+use sqlx::{
+    AssertSqlSafe, Connection, PgConnection, PgPool, SqlSafeStr,
+    migrate::{Migration, Migrator},
+};
+
+use crate::{
+    renaming::renamed,
+    schema_name::{SchemaName, served_schema, sql},
+};
 
 /// The files of `migrations/`, compiled in, so that a binary knows the schema it was built for. What was applied is noted
 /// in our own schema: a name without one would be looked for wherever the role's search path leads at the time.
+///
+/// Each fleet of a database notes its own, with the checksums of the files as they are written: what is rewritten is only
+/// what is sent.
 static MIGRATIONS: LazyLock<Migrator> = LazyLock::new(|| {
-    let mut migrations = sqlx::migrate!("../../migrations");
-    migrations.create_schema("botticelli");
-    migrations.dangerous_set_table_name("botticelli._sqlx_migrations");
+    let schema = served_schema();
+    let mut files: Vec<Migration> = sqlx::migrate!("../../migrations").iter().cloned().collect();
+    if !schema.is_written() {
+        for file in &mut files {
+            file.sql = AssertSqlSafe(renamed(file.sql.as_str(), schema)).into_sql_str();
+        }
+    }
+    let mut migrations = Migrator::with_migrations(files);
+    // In quotes: a word of SQL may be the name of a schema.
+    migrations.create_schema(format!("\"{schema}\""));
+    migrations.dangerous_set_table_name(sql("botticelli._sqlx_migrations"));
     migrations
 });
 
@@ -21,8 +40,12 @@ pub enum SchemaError {
     #[error("the database schema could not be brought up to date")]
     Migrate(#[source] sqlx::migrate::MigrateError),
     /// The schema is older than this binary.
-    #[error("the database schema is at version {found}, this binary needs {needed}; run `botticelli migrate`")]
+    #[error(
+        "the database schema `{schema}` is at version {found}, this binary needs {needed}; run `botticelli migrate`"
+    )]
     Behind {
+        /// The schema of the fleet.
+        schema: &'static SchemaName,
         /// The newest migration applied; 0 when there is none.
         found: i64,
         /// The newest migration that this binary knows.
@@ -58,9 +81,9 @@ pub async fn migrate(pool: &PgPool) -> Result<(), SchemaError> {
 /// [`SchemaError::Behind`] when one is missing, [`SchemaError::Read`] when the database does not answer.
 pub async fn check_schema(pool: &PgPool) -> Result<(), SchemaError> {
     let needed = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-    let found = match sqlx::query_scalar::<_, Option<i64>>(
+    let found = match sqlx::query_scalar::<_, Option<i64>>(sql(
         "select max(version) from botticelli._sqlx_migrations where success",
-    )
+    ))
     .fetch_one(pool)
     .await
     {
@@ -70,8 +93,36 @@ pub async fn check_schema(pool: &PgPool) -> Result<(), SchemaError> {
         Err(error) => return Err(SchemaError::Read(error)),
     };
     if found < needed {
-        Err(SchemaError::Behind { found, needed })
+        Err(SchemaError::Behind {
+            schema: served_schema(),
+            found,
+            needed,
+        })
     } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{SchemaNameError, renaming::renamed};
+
+    #[test]
+    fn every_migration_leaves_nothing_of_its_own_name_in_the_schema_of_another_fleet() -> Result<(), SchemaNameError> {
+        let schema = "fleet_b".parse()?;
+        for file in sqlx::migrate!("../../migrations").iter() {
+            let text = renamed(file.sql.as_str(), &schema);
+            // In comments the name may stay, and in advice about the program's commands.
+            let code = text.lines().map(|line| line.split("--").next().unwrap_or_default());
+            let left: Vec<&str> = code
+                .filter(|line| line.replace("`botticelli ", "").contains("botticelli"))
+                .collect();
+            assert_eq!(
+                left, [""; 0],
+                "{}: write `botticelli.NAME`, `'botticelli'` or a channel",
+                file.version
+            );
+        }
         Ok(())
     }
 }

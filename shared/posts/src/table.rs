@@ -1,5 +1,6 @@
 //! Reading posts as a table, for narratives that ask for rows.
 
+use botticelli_database::sql;
 use serde_json::{Map, Value};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
@@ -119,10 +120,10 @@ pub async fn read_table(pool: &PgPool, request: &TableRequest) -> Result<Vec<Map
         table: table.to_owned(),
         source,
     };
-    let catalogue: Vec<(String, String)> = sqlx::query_as(
+    let catalogue: Vec<(String, String)> = sqlx::query_as(sql(
         "select column_name::text, udt_name::text from information_schema.columns
          where table_schema = 'botticelli' and table_name = $1 order by ordinal_position",
-    )
+    ))
     .bind(table)
     .fetch_all(pool)
     .await
@@ -154,7 +155,7 @@ pub async fn read_table(pool: &PgPool, request: &TableRequest) -> Result<Vec<Map
             .push(column)
             .push("\"");
     }
-    query.push(" from botticelli.\"").push(table).push("\"");
+    query.push(sql(" from botticelli.\"")).push(table).push("\"");
     for (position, test) in request.tests.iter().enumerate() {
         let udt = type_of(&test.column)?;
         query

@@ -1,5 +1,6 @@
 //! Putting in very many jobs.
 
+use botticelli_database::sql;
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -28,7 +29,7 @@ pub async fn enqueue_bulk<A: Serialize>(
 ) -> Result<u64, QueueError> {
     let failed = || QueueError::while_doing("enqueue jobs in bulk");
     let target: Option<(String, i32)> =
-        sqlx::query_as("select kind, max_attempts from botticelli.queues where name = $1")
+        sqlx::query_as(sql("select kind, max_attempts from botticelli.queues where name = $1"))
             .bind(queue)
             .fetch_optional(&mut *connection)
             .await
@@ -37,7 +38,9 @@ pub async fn enqueue_bulk<A: Serialize>(
         return Err(QueueError::Invalid(format!("unknown queue \"{queue}\"")));
     };
     let mut copy = connection
-        .copy_in_raw("copy botticelli.waiting_jobs (queue, kind, args, max_attempts) from stdin (format binary)")
+        .copy_in_raw(sql(
+            "copy botticelli.waiting_jobs (queue, kind, args, max_attempts) from stdin (format binary)",
+        ))
         .await
         .map_err(failed())?;
     let mut rows = Rows::new(queue, &kind, max_attempts);

@@ -1,5 +1,6 @@
 //! Putting jobs in, always through the SQL function that other languages use too.
 
+use botticelli_database::sql;
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -24,14 +25,16 @@ pub struct NewJob<'a> {
 ///
 /// [`QueueError::Invalid`] for an unknown queue or bad arguments, with the way out; [`QueueError::Database`] otherwise.
 pub async fn enqueue(connection: &mut PgConnection, job: &NewJob<'_>) -> Result<JobId, QueueError> {
-    sqlx::query_scalar("select botticelli.enqueue(queue => $1, args => $2, traceparent => $3, source => $4)")
-        .bind(job.queue)
-        .bind(&job.args)
-        .bind(job.traceparent)
-        .bind(job.source.as_str())
-        .fetch_one(connection)
-        .await
-        .map_err(refused("enqueue a job"))
+    sqlx::query_scalar(sql(
+        "select botticelli.enqueue(queue => $1, args => $2, traceparent => $3, source => $4)",
+    ))
+    .bind(job.queue)
+    .bind(&job.args)
+    .bind(job.traceparent)
+    .bind(job.source.as_str())
+    .fetch_one(connection)
+    .await
+    .map_err(refused("enqueue a job"))
 }
 
 /// Enqueues one job unless one already waits in the queue; `None` when one does. A running one does not count.
@@ -47,7 +50,7 @@ pub async fn enqueue_unless_waiting(
     connection: &mut PgConnection,
     job: &NewJob<'_>,
 ) -> Result<Option<JobId>, QueueError> {
-    let waiting = sqlx::query(include_str!("sql/lock_waiting.sql"))
+    let waiting = sqlx::query(sql(include_str!("sql/lock_waiting.sql")))
         .bind(job.queue)
         .execute(&mut *connection)
         .await

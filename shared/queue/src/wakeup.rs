@@ -1,11 +1,9 @@
 //! Hearing of new work without asking for it.
 
+use botticelli_database::sql;
 use sqlx::{PgPool, postgres::PgListener};
 
 use crate::{JobId, QueueError};
-
-/// Where `botticelli.cancel` tells of running jobs.
-const CANCEL: &str = "botticelli_cancel";
 
 /// What a notification tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +32,7 @@ impl Wakeups {
         // The listener outlives the pool's close at shutdown.
         listener.ignore_pool_close_event(true);
         listener
-            .listen_all(["botticelli_jobs", CANCEL])
+            .listen_all([sql("botticelli_jobs"), cancel_channel()])
             .await
             .map_err(QueueError::while_doing("listen for jobs"))?;
         Ok(Self { listener })
@@ -57,7 +55,7 @@ impl Wakeups {
                 return Ok(None);
             };
             let payload = notification.payload();
-            if notification.channel() != CANCEL {
+            if notification.channel() != cancel_channel() {
                 return Ok(Some(Wakeup::Queue(payload.to_owned())));
             }
             // Anybody may notify with anything; what is no id tells nothing.
@@ -66,4 +64,9 @@ impl Wakeups {
             }
         }
     }
+}
+
+/// Where `botticelli.cancel` tells of running jobs.
+fn cancel_channel() -> &'static str {
+    sql("botticelli_cancel")
 }
