@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use botticelli_database::begin;
 use botticelli_lifecycle::Ending;
 use botticelli_queue::{NewJob, Source, enqueue};
 use clap::Args;
@@ -28,14 +29,15 @@ pub(crate) async fn run(arguments: &Arguments, environment: HashMap<String, Stri
     let args: Value = serde_json::from_str(&arguments.args)
         .with_context(|| format!("the job's arguments are not JSON: `{}`", arguments.args))?;
     let pool = target::pool(&arguments.place.arguments(), environment).await?;
-    let mut connection = pool.acquire().await?;
+    let mut transaction = begin(&pool).await?;
     let job = NewJob {
         queue: &arguments.actor,
         args,
         source: Source::Cli,
         traceparent: None,
     };
-    let id = enqueue(&mut connection, &job).await?;
+    let id = enqueue(&mut transaction, &job).await?;
+    transaction.commit().await?;
     writeln!(stdout(), "enqueued job {id} for {}", arguments.actor)?;
     Ok(Ending::Clean)
 }

@@ -7,6 +7,7 @@ mod fleets;
 mod jobs;
 mod lost_workers;
 mod pipeline;
+mod poolers;
 mod refusals;
 mod stage;
 mod stopping;

@@ -1,6 +1,6 @@
 //! The history of runs: one row per attempt of a job.
 
-use botticelli_database::sql;
+use botticelli_database::{sessionless, sql};
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
 
@@ -189,7 +189,7 @@ pub async fn get_execution(pool: &PgPool, id: i64) -> Result<Option<ExecutionRow
          from botticelli.actor_server_executions where id = $1",
     ))
     .bind(id)
-    .fetch_optional(pool)
+    .fetch_optional(sessionless(pool))
     .await
     .map_err(ActorsError::reading)
 }
@@ -207,7 +207,7 @@ pub async fn list_executions(pool: &PgPool, limit: i64, offset: i64) -> Result<V
     ))
     .bind(limit)
     .bind(offset)
-    .fetch_all(pool)
+    .fetch_all(sessionless(pool))
     .await
     .map_err(ActorsError::reading)
 }
@@ -231,7 +231,7 @@ pub async fn list_actor_executions(
     .bind(actor)
     .bind(limit)
     .bind(offset)
-    .fetch_all(pool)
+    .fetch_all(sessionless(pool))
     .await
     .map_err(ActorsError::reading)
 }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use botticelli_database::sql;
+use botticelli_database::{sessionless, sql};
 use sqlx::{PgConnection, PgPool, postgres::PgQueryResult};
 
 use crate::ActorsError;
@@ -37,7 +37,7 @@ pub async fn pause(pool: &PgPool, actor: &str, by: &str) -> Result<bool, ActorsE
         sqlx::query(sql("select botticelli.pause($1, $2)"))
             .bind(actor)
             .bind(by)
-            .execute(pool)
+            .execute(sessionless(pool))
             .await,
     )
 }
@@ -51,7 +51,7 @@ pub async fn resume(pool: &PgPool, actor: &str) -> Result<bool, ActorsError> {
     known(
         sqlx::query(sql("select botticelli.resume($1)"))
             .bind(actor)
-            .execute(pool)
+            .execute(sessionless(pool))
             .await,
     )
 }

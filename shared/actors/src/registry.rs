@@ -1,6 +1,6 @@
 //! The actors as configured.
 
-use botticelli_database::sql;
+use botticelli_database::{sessionless, sql};
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
 
@@ -157,7 +157,7 @@ async fn read_actors(pool: &PgPool, name: Option<&str>) -> Result<Vec<ActorRow>,
          order by task_id",
     ))
     .bind(name)
-    .fetch_all(pool)
+    .fetch_all(sessionless(pool))
     .await
     .map_err(ActorsError::reading)
 }

@@ -3,13 +3,16 @@
 use std::sync::LazyLock;
 
 use sqlx::{
-    AssertSqlSafe, Connection, PgConnection, PgPool, SqlSafeStr,
+    AssertSqlSafe, Connection, Executor, PgConnection, PgPool, SqlSafeStr,
     migrate::{Migration, Migrator},
+    postgres::PgConnectOptions,
 };
 
 use crate::{
+    pooler::are_no_sessions,
     renaming::renamed,
     schema_name::{SchemaName, served_schema, sql},
+    sessionless::sessionless,
 };
 
 /// The files of `migrations/`, compiled in, so that a binary knows the schema it was built for. What was applied is noted
@@ -51,6 +54,12 @@ pub enum SchemaError {
         /// The newest migration that this binary knows.
         needed: i64,
     },
+    /// There is a pooler in transaction mode between.
+    #[error(
+        "the database is reached through a connection pooler in transaction mode, where the lock that lets one process at a \
+         time migrate cannot be held; let DATABASE_URL name the PostgreSQL server itself, or a pool in session mode"
+    )]
+    Pooler,
     /// The version could not be read.
     #[error("the version of the database schema could not be read")]
     Read(#[source] sqlx::Error),
@@ -60,18 +69,29 @@ pub enum SchemaError {
 ///
 /// # Errors
 ///
-/// [`SchemaError::Migrate`] when a migration fails or an applied one was changed afterwards.
+/// [`SchemaError::Migrate`] when a migration fails or an applied one was changed afterwards, [`SchemaError::Pooler`] when
+/// there is no session to be had.
 pub async fn migrate(pool: &PgPool) -> Result<(), SchemaError> {
     // A connection of its own: a migration may take longer than the pool's statement timeout allows.
-    let options = (*pool.connect_options()).clone().options([
-        ("statement_timeout", "0"),
-        // Not that the schema exists already.
-        ("client_min_messages", "warning"),
-    ]);
-    let mut connection = PgConnection::connect_with(&options).await.map_err(SchemaError::Read)?;
+    let options = pool.connect_options();
+    let mut connection = open(&options).await?;
+    let mut other = open(&options).await?;
+    let no_sessions = are_no_sessions(&mut connection, &mut other).await;
+    other.close().await.ok();
+    if no_sessions.map_err(SchemaError::Read)? {
+        return Err(SchemaError::Pooler);
+    }
+    connection.execute(PATIENT).await.map_err(SchemaError::Read)?;
     MIGRATIONS.run(&mut connection).await.map_err(SchemaError::Migrate)?;
     connection.close().await.ok();
     Ok(())
+}
+
+/// For a session that migrates: as long as it takes, and not a word about a schema that exists already.
+const PATIENT: &str = "set statement_timeout = 0; set client_min_messages = warning";
+
+async fn open(options: &PgConnectOptions) -> Result<PgConnection, SchemaError> {
+    PgConnection::connect_with(options).await.map_err(SchemaError::Read)
 }
 
 /// Checks that every migration this binary knows has been applied. A newer schema is accepted: migrations only expand.
@@ -84,7 +104,7 @@ pub async fn check_schema(pool: &PgPool) -> Result<(), SchemaError> {
     let found = match sqlx::query_scalar::<_, Option<i64>>(sql(
         "select max(version) from botticelli._sqlx_migrations where success",
     ))
-    .fetch_one(pool)
+    .fetch_one(sessionless(pool))
     .await
     {
         Ok(version) => version.unwrap_or(0),

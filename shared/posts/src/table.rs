@@ -1,6 +1,6 @@
 //! Reading posts as a table, for narratives that ask for rows.
 
-use botticelli_database::sql;
+use botticelli_database::{sessionless, sql};
 use serde_json::{Map, Value};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
@@ -125,7 +125,7 @@ pub async fn read_table(pool: &PgPool, request: &TableRequest) -> Result<Vec<Map
          where table_schema = 'botticelli' and table_name = $1 order by ordinal_position",
     ))
     .bind(table)
-    .fetch_all(pool)
+    .fetch_all(sessionless(pool))
     .await
     .map_err(failed)?;
     let type_of = |column: &str| {
@@ -183,7 +183,11 @@ pub async fn read_table(pool: &PgPool, request: &TableRequest) -> Result<Vec<Map
     query.push(" offset ").push_bind(i64::from(request.offset.unwrap_or(0)));
     query.push(") as row");
 
-    let rows: Vec<Value> = query.build_query_scalar().fetch_all(pool).await.map_err(failed)?;
+    let rows: Vec<Value> = query
+        .build_query_scalar()
+        .fetch_all(sessionless(pool))
+        .await
+        .map_err(failed)?;
     let names = || -> Box<dyn Iterator<Item = &String>> {
         if request.columns.is_empty() {
             Box::new(catalogue.iter().map(|(name, _)| name))

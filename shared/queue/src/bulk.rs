@@ -16,7 +16,8 @@ const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// Enqueues one job for each of `args`, due at once, by `COPY`, in the caller's transaction. Gives their number.
 ///
 /// This is the fastest way in, and the plainest: no ids come back, and nothing is unique. The arguments are checked to be
-/// objects of at most 256 KiB; that they are what the queue's kind knows, the worker checks.
+/// objects of at most 256 KiB; that they are what the queue's kind knows, the worker checks. As [`enqueue`](crate::enqueue())
+/// it goes through a pooler in transaction mode.
 ///
 /// # Errors
 ///
@@ -31,6 +32,7 @@ pub async fn enqueue_bulk<A: Serialize>(
     let target: Option<(String, i32)> =
         sqlx::query_as(sql("select kind, max_attempts from botticelli.queues where name = $1"))
             .bind(queue)
+            .persistent(false)
             .fetch_optional(&mut *connection)
             .await
             .map_err(failed())?;

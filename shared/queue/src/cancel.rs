@@ -1,6 +1,6 @@
 //! Ending a job that nobody wants any more.
 
-use botticelli_database::sql;
+use botticelli_database::{sessionless, sql};
 use sqlx::PgPool;
 
 use crate::{JobId, QueueError, WorkerId, refusal::refused};
@@ -25,7 +25,7 @@ pub async fn cancel(pool: &PgPool, job: JobId, reason: Option<&str>, by: &str) -
         .bind(job)
         .bind(reason)
         .bind(by)
-        .fetch_one(pool)
+        .fetch_one(sessionless(pool))
         .await
         .map_err(refused("cancel a job"))?;
     Ok(match done.as_str() {

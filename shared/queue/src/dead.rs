@@ -1,6 +1,6 @@
 //! Jobs that were given up: looking at them, giving them another chance, throwing them away.
 
-use botticelli_database::sql;
+use botticelli_database::{sessionless, sql};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::{FromRow, PgPool};
@@ -105,7 +105,7 @@ pub async fn list_dead(pool: &PgPool, view: DeadView<'_>, at_most: u32) -> Resul
     .bind(view.state)
     .bind(view.since)
     .bind(i32::try_from(at_most).unwrap_or(i32::MAX))
-    .fetch_all(pool)
+    .fetch_all(sessionless(pool))
     .await
     .map_err(refused("list dead jobs"))
 }
@@ -121,7 +121,7 @@ pub async fn group_dead(pool: &PgPool, view: DeadView<'_>, at_most: u32) -> Resu
         .bind(view.state)
         .bind(view.since)
         .bind(i32::try_from(at_most).unwrap_or(i32::MAX))
-        .fetch_all(pool)
+        .fetch_all(sessionless(pool))
         .await
         .map_err(refused("group dead jobs"))
 }
@@ -137,7 +137,7 @@ pub async fn count_dead(pool: &PgPool, filter: DeadFilter<'_>) -> Result<i64, Qu
         .bind(filter.fingerprint)
         .bind(filter.state)
         .bind(filter.before)
-        .fetch_one(pool)
+        .fetch_one(sessionless(pool))
         .await
         .map_err(refused("count dead jobs"))
 }
@@ -151,7 +151,7 @@ pub async fn count_dead(pool: &PgPool, filter: DeadFilter<'_>) -> Result<i64, Qu
 pub async fn redrive(pool: &PgPool, job: JobId) -> Result<(), QueueError> {
     sqlx::query(sql("select botticelli.redrive($1)"))
         .bind(job)
-        .execute(pool)
+        .execute(sessionless(pool))
         .await
         .map_err(refused("redrive a job"))?;
     Ok(())
@@ -169,7 +169,7 @@ pub async fn redrive_all(pool: &PgPool, filter: DeadFilter<'_>) -> Result<Redriv
         .bind(filter.fingerprint)
         .bind(filter.state)
         .bind(filter.before)
-        .fetch_one(pool)
+        .fetch_one(sessionless(pool))
         .await
         .map_err(refused("redrive dead jobs"))
 }
@@ -185,7 +185,7 @@ pub async fn purge_dead(pool: &PgPool, filter: DeadFilter<'_>) -> Result<i64, Qu
         .bind(filter.fingerprint)
         .bind(filter.state)
         .bind(filter.before)
-        .fetch_one(pool)
+        .fetch_one(sessionless(pool))
         .await
         .map_err(refused("purge dead jobs"))
 }

@@ -21,6 +21,9 @@ pub struct NewJob<'a> {
 
 /// Enqueues one job in the caller's transaction: it exists if and when that commits.
 ///
+/// The statement has no name, so a producer's transaction may go through a connection pooler in transaction mode. Without a
+/// transaction it needs a session.
+///
 /// # Errors
 ///
 /// [`QueueError::Invalid`] for an unknown queue or bad arguments, with the way out; [`QueueError::Database`] otherwise.
@@ -32,6 +35,7 @@ pub async fn enqueue(connection: &mut PgConnection, job: &NewJob<'_>) -> Result<
     .bind(&job.args)
     .bind(job.traceparent)
     .bind(job.source.as_str())
+    .persistent(false)
     .fetch_one(connection)
     .await
     .map_err(refused("enqueue a job"))

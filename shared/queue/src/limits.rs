@@ -54,6 +54,7 @@ pub async fn limit_queue(connection: &mut PgConnection, queue: &str, limits: &Qu
         .bind(limits.rate_per_key.map(|rate| i64::from(rate.jobs)))
         .bind(period(limits.rate_per_key))
         .bind(burst(limits.rate_per_key))
+        .persistent(false)
         .execute(connection)
         .await
         .map_err(refused("limit a queue"))?;

@@ -1,6 +1,6 @@
 //! Looking at single jobs and at how the queues stand, for people.
 
-use botticelli_database::sql;
+use botticelli_database::{sessionless, sql};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::{FromRow, PgPool};
@@ -127,7 +127,7 @@ pub async fn find_job(pool: &PgPool, job: JobId) -> Result<Option<JobDetails>, Q
          from botticelli.job($1)",
     ))
     .bind(job)
-    .fetch_optional(pool)
+    .fetch_optional(sessionless(pool))
     .await
     .map_err(QueueError::while_doing("look for a job"))
 }
@@ -142,7 +142,7 @@ pub async fn tries(pool: &PgPool, job: JobId) -> Result<Vec<Try>, QueueError> {
         "select attempt, worker_id, claimed_at, outcome, ended_at from botticelli.tries($1)",
     ))
     .bind(job)
-    .fetch_all(pool)
+    .fetch_all(sessionless(pool))
     .await
     .map_err(QueueError::while_doing("look for a job's tries"))
 }
@@ -162,7 +162,7 @@ pub async fn list_unfinished(
         .bind(queue)
         .bind(state)
         .bind(i64::from(at_most))
-        .fetch_all(pool)
+        .fetch_all(sessionless(pool))
         .await
         .map_err(QueueError::while_doing("list jobs"))
 }
@@ -180,7 +180,7 @@ pub async fn standing(pool: &PgPool) -> Result<Vec<QueueStanding>, QueueError> {
                 (select count(*) from botticelli.dead_jobs dead where dead.queue = depth.queue) as dead
          from botticelli.queue_depth depth order by queue",
     ))
-    .fetch_all(pool)
+    .fetch_all(sessionless(pool))
     .await
     .map_err(QueueError::while_doing("see how the queues stand"))
 }

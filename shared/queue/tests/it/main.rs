@@ -16,6 +16,7 @@ mod limiting;
 mod looking;
 mod lost_answers;
 mod model;
+mod pooling;
 mod pruning;
 mod rescuing;
 mod settling;
