@@ -41,12 +41,17 @@ create table botticelli.waiting_jobs (
   unique_key text,
   -- What it is limited by beside its queue. Empty: it has no key, in a queue in which keys take turns.
   limit_key text collate "C",
+  -- Which form of its kind's arguments it has.
+  version smallint not null default 1,
+  -- The workflow it is part of, if it is.
+  workflow bigint,
   constraint run_at_is_finite check (isfinite(run_at) and isfinite(rank)),
   constraint attempt_is_sane check (attempt between 0 and 1000000),
   constraint interruptions_are_attempts check (interruptions between 0 and attempt),
   constraint limit_key_is_short check (length(limit_key) <= 200),
   constraint args_are_an_object check (jsonb_typeof(args) = 'object'),
   constraint max_attempts_is_positive check (max_attempts > 0),
+  constraint version_is_positive check (version > 0),
   constraint traceparent_is_w3c check (traceparent ~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$')
 ) with (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_insert_scale_factor = 1);
 
@@ -54,6 +59,19 @@ create index waiting_jobs_ready on botticelli.waiting_jobs (queue, rank, id) whe
 -- The few that stand aside, suspects and those due later, in one index: each index that does not hold a row costs its insert
 -- a look at the condition all the same.
 create index waiting_jobs_aside on botticelli.waiting_jobs (queue, is_ready, run_at) where is_suspect or not is_ready;
+
+-- Jobs that wait for other jobs of their workflow. They go to waiting_jobs when the last of those has ended.
+create table botticelli.pending_jobs (
+  like botticelli.waiting_jobs including constraints including defaults,
+  -- Jobs that it waits for.
+  needs_left integer not null
+) with (autovacuum_vacuum_scale_factor = 0.01);
+
+alter table botticelli.pending_jobs
+  drop rank, drop is_ready, drop is_suspect,
+  add primary key (id);
+
+create index pending_jobs_queue on botticelli.pending_jobs (queue);
 
 -- A job as it is kept in a claim: a new field is added at the end (`alter type … add attribute`).
 create type botticelli.claimed_job as (
@@ -73,7 +91,9 @@ create type botticelli.claimed_job as (
   is_suspect boolean,
   not_after timestamptz,
   unique_key text,
-  limit_key text
+  limit_key text,
+  version smallint,
+  workflow bigint
 );
 
 -- What became of some jobs of a claim: one bit per job of the claim, in its order.
@@ -92,6 +112,8 @@ create table botticelli.claims (
   last_job bigint not null,
   -- Whether any of its jobs has a key to give back when it ends.
   has_keys boolean not null default false,
+  -- Whether any of its jobs is part of a workflow.
+  has_workflows boolean not null default false,
   -- Whether the ends of its jobs are to be counted off the limits of the queue.
   is_counted boolean not null default false,
   -- The limit_key of each job, if keys are counted too.
@@ -176,6 +198,8 @@ create table botticelli.dead_jobs (
   -- The key it was unique by, so that it can take it again when it is redriven.
   unique_key text,
   limit_key text,
+  version smallint not null default 1,
+  workflow bigint,
   fingerprint text generated always as (md5(regexp_replace(reason, '[0-9a-fA-F-]*[0-9][0-9a-fA-F-]*', '#', 'g'))) stored,
   finished_at timestamptz not null default now(),
   constraint state_is_final check (state in ('discarded', 'cancelled', 'expired'))
@@ -198,7 +222,7 @@ create table botticelli.job_keys (
 create index job_keys_free on botticelli.job_keys (expires_at) where held_until is null;
 
 -- One row per job again, for people and other rooms. A waiting job that is due is `available`, one that is tried again
--- later `retryable`.
+-- later `retryable`, one that waits for other jobs `pending`.
 create view botticelli.jobs as
 select
   id, queue, kind, args,
@@ -206,6 +230,11 @@ select
   priority, run_at, attempt, interruptions, max_attempts, null::uuid as worker_id, enqueued_at,
   null::timestamptz as attempted_at, source, traceparent, coalesce(errors, '[]') as errors, not_after
 from botticelli.waiting_jobs
+union all
+select
+  id, queue, kind, args, 'pending', priority, run_at, attempt, interruptions, max_attempts, null, enqueued_at, null, source,
+  traceparent, coalesce(errors, '[]'), not_after
+from botticelli.pending_jobs
 union all
 select
   job.id, claims.queue, job.kind, job.args, 'running', job.priority, job.run_at, job.attempt, job.interruptions,
@@ -255,7 +284,7 @@ create function botticelli.claim(from_queue text, most_jobs integer, for_worker 
 returns table (
   next_due double precision, claim bigint, claimed_at timestamptz, claim_size integer, job_id bigint, kind text, args text,
   attempt integer, interruptions integer, max_attempts integer, source text, traceparent text, run_at timestamptz,
-  is_suspect boolean
+  is_suspect boolean, version smallint, workflow bigint
 )
 language plpgsql
 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off
@@ -298,12 +327,14 @@ begin
   expired as (
     insert into botticelli.dead_jobs (
       id, queue, kind, args, state, priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source, traceparent,
-      errors, reason, unique_key, limit_key
+      errors, reason, unique_key, limit_key, version, workflow
     )
     select
       id, queue, kind, args, 'expired', priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source,
-      traceparent, coalesce(errors, '[]'), 'it was not started by its not_after', unique_key, limit_key
+      traceparent, coalesce(errors, '[]'), 'it was not started by its not_after', unique_key, limit_key, version, workflow
     from taken where not_after <= now()
+    -- The order in which workflows are locked.
+    order by workflow
   ),
   freed as (
     update botticelli.job_keys set held_until = null
@@ -317,17 +348,18 @@ begin
     ))
   ),
   kept as (
-    insert into botticelli.claims (queue, worker_id, jobs, open, first_job, last_job, has_keys)
+    insert into botticelli.claims (queue, worker_id, jobs, open, first_job, last_job, has_keys, has_workflows)
     select
       from_queue, for_worker,
       array_agg(
         row(
           id, kind, args, priority, run_at, attempt + 1, interruptions, max_attempts, enqueued_at, source, traceparent, errors,
-          is_suspect, not_after, unique_key, limit_key
+          is_suspect, not_after, unique_key, limit_key, version, workflow
         )::botticelli.claimed_job
         order by rank, id
       ),
-      repeat('1', count(*)::integer)::bit varying, min(id), max(id), bool_or(unique_key is not null)
+      repeat('1', count(*)::integer)::bit varying, min(id), max(id), bool_or(unique_key is not null),
+      bool_or(workflow is not null)
     from taken
     where not_after is null or not_after > now()
     having count(*) > 0
@@ -352,7 +384,7 @@ begin
       end
     ),
     kept.id, kept.claimed_at, cardinality(kept.jobs), job.id, job.kind, job.args::text, job.attempt, job.interruptions,
-    job.max_attempts, job.source, job.traceparent, job.run_at, job.is_suspect
+    job.max_attempts, job.source, job.traceparent, job.run_at, job.is_suspect, job.version, job.workflow
   from (select) as always
     left join (
       select id, claimed_at, jobs from kept
@@ -435,8 +467,17 @@ begin
       end
     from held where held.is_counted
     returning pg_notify('botticelli_jobs', limit_releases.queue)
+  ),
+  -- What else ends a job puts it among the dead ones, and a trigger there does the same.
+  advanced as materialized (
+    select botticelli.end_workflow_jobs(array_agg(job.id), outcome)
+    from held cross join unnest(held.jobs) with ordinality as job
+    where held.has_workflows and outcome = 'completed' and job.workflow is not null
+      and get_bit(held.places, job.ordinality::integer - 1) = 1
+    having count(*) > 0
   )
-  select held.id, held.queue, held.claimed_at, held.jobs, held.places from held;
+  select held.id, held.queue, held.claimed_at, held.jobs, held.places
+  from held where (select count(*) from advanced) >= 0;
 end
 $$;
 
@@ -456,7 +497,7 @@ insert into botticelli.claim_history (id, queue, claimed_at, closed_at, jobs, en
 select
   nextval(pg_get_serial_sequence('botticelli.claims', 'id')), queue, coalesce(attempted_at, finished_at), finished_at,
   array[row(id, kind, args, priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source, traceparent,
-            nullif(errors, '[]'), false, null, null, null)::botticelli.claimed_job],
+            nullif(errors, '[]'), false, null, null, null, 1, null)::botticelli.claimed_job],
   array[row('completed', finished_at, B'1')::botticelli.ending], id, id
 from botticelli.job_history_before_claims where state = 'completed';
 

@@ -5,8 +5,8 @@
 create or replace function botticelli.check_args(queue text, kind text, args jsonb) returns void language plpgsql immutable as $$
 declare
   known text[] := case kind
-    when 'generation' then array['args', 'iterations', 'narrative_name']
-    when 'narrative' then array['args', 'iterations', 'narrative_name']
+    when 'generation' then array['args', 'iterations', 'narrative_name', 'round']
+    when 'narrative' then array['args', 'iterations', 'narrative_name', 'round']
     when 'curation' then array['limit']
     when 'posting' then array['limit']
   end;
@@ -30,7 +30,7 @@ begin
       raise exception 'unknown argument "%" for queue "%" (kind %)', key, queue, kind
         using errcode = '22023', hint = format('Known arguments: %s.', array_to_string(known, ', '));
     end if;
-    if key in ('iterations', 'limit') then
+    if key in ('iterations', 'limit', 'round') then
       most := case key when 'limit' then 100 else 1000 end;
       -- Only the plain form: the worker does not take 2.0 for a whole number.
       if jsonb_typeof(value) <> 'number' or value::text !~ '^[0-9]+$' or value::numeric not between 1 and most then
@@ -57,39 +57,20 @@ create function botticelli.unique_key(queue text, args jsonb, unique_by text[]) 
   end)
 $$;
 
--- Puts jobs in a queue, one for each element of `args`, and gives for each its id and whether it is new: with `unique_by`
--- it may be the id of a job that was there. Runs in the caller's transaction: rolled back with it, visible with it.
-create function botticelli.enqueue_many(
-  queue text,
-  args jsonb[],
-  run_at timestamptz default now(),
-  priority integer default 0,
-  max_attempts integer default null,
-  traceparent text default null,
-  source text default 'sql',
-  not_after timestamptz default null,
-  unique_by text[] default null,
-  unique_while text default null,
-  unique_for interval default null,
-  limit_keys text[] default null
-) returns table (id bigint, is_new boolean) language plpgsql as $$
+-- Refuses what no job may have, whatever its arguments, and gives its queue.
+create function botticelli.check_job(
+  queue text, run_at timestamptz, priority integer, max_attempts integer, traceparent text, not_after timestamptz, version integer
+) returns botticelli.queues language plpgsql as $$
 #variable_conflict use_variable
 declare
   target botticelli.queues;
-  rank timestamptz;
-  no_key text;
 begin
   select * into target from botticelli.queues q where q.name = queue;
   if not found then
-    raise exception 'unknown queue "%"', queue using errcode = '22023', hint = coalesce(
+    raise exception 'unknown queue "%"', coalesce(queue, 'NULL') using errcode = '22023', hint = coalesce(
       (select 'Known queues: ' || string_agg(q.name, ', ' order by q.name) || '.' from botticelli.queues q),
       'No actor has registered yet: start a scheduler or a worker first.');
   end if;
-  perform botticelli.check_args(queue, target.kind, given.args)
-  from unnest(args) as given (args)
-  -- What needs no closer look is told here, and quickly: most bulk jobs are small and of the same kind.
-  where given.args is null or jsonb_typeof(given.args) <> 'object' or octet_length(given.args::text) > 262144
-     or (target.kind in ('generation', 'narrative', 'curation', 'posting') and given.args <> '{}');
   if run_at is null then
     raise exception 'run_at of queue "%" must not be NULL', queue using errcode = '22004', hint = 'Leave it out to run at once.';
   end if;
@@ -111,6 +92,43 @@ begin
   if not_after <= greatest(run_at, now()) then
     raise exception 'not_after of queue "%" must be later than run_at, and not past: %', queue, not_after using errcode = '22023';
   end if;
+  if version is null or version not between 1 and 32767 then
+    raise exception 'version of the args of queue "%" must be from 1 to 32767, not %', queue, coalesce(version::text, 'NULL')
+      using errcode = '22023';
+  end if;
+  return target;
+end
+$$;
+
+-- Puts jobs in a queue, one for each element of `args`, and gives for each its id and whether it is new: with `unique_by`
+-- it may be the id of a job that was there. Runs in the caller's transaction: rolled back with it, visible with it.
+create function botticelli.enqueue_many(
+  queue text,
+  args jsonb[],
+  run_at timestamptz default now(),
+  priority integer default 0,
+  max_attempts integer default null,
+  traceparent text default null,
+  source text default 'sql',
+  not_after timestamptz default null,
+  unique_by text[] default null,
+  unique_while text default null,
+  unique_for interval default null,
+  limit_keys text[] default null,
+  version integer default 1
+) returns table (id bigint, is_new boolean) language plpgsql as $$
+#variable_conflict use_variable
+declare
+  target botticelli.queues;
+  rank timestamptz;
+  no_key text;
+begin
+  target := botticelli.check_job(queue, run_at, priority, max_attempts, traceparent, not_after, version);
+  perform botticelli.check_args(queue, target.kind, given.args)
+  from unnest(args) as given (args)
+  -- What needs no closer look is told here, and quickly: most bulk jobs are small and of the same kind.
+  where given.args is null or jsonb_typeof(given.args) <> 'object' or octet_length(given.args::text) > 262144
+     or (target.kind in ('generation', 'narrative', 'curation', 'posting') and given.args <> '{}');
   if unique_while is not null and unique_while not in ('waiting', 'unfinished') then
     raise exception 'unique_while of queue "%" must be "waiting" or "unfinished", not "%"', queue, unique_while using errcode = '22023';
   end if;
@@ -135,8 +153,8 @@ begin
   rank := run_at - make_interval(mins => priority);
   if unique_by is null then
     return query
-    insert into botticelli.waiting_jobs as job (queue, kind, args, priority, run_at, rank, is_ready, max_attempts, traceparent, source, not_after, limit_key)
-    select queue, target.kind, given.args, priority, run_at, rank, run_at <= now(), coalesce(max_attempts, target.max_attempts), traceparent, source, not_after, coalesce(given.limit_key, no_key)
+    insert into botticelli.waiting_jobs as job (queue, kind, args, priority, run_at, rank, is_ready, max_attempts, traceparent, source, not_after, limit_key, version)
+    select queue, target.kind, given.args, priority, run_at, rank, run_at <= now(), coalesce(max_attempts, target.max_attempts), traceparent, source, not_after, coalesce(given.limit_key, no_key), version
     from unnest(args, limit_keys) as given (args, limit_key)
     returning job.id, true;
   else
@@ -169,8 +187,8 @@ begin
       returning held.key, held.job_id
     ),
     inserted as (
-      insert into botticelli.waiting_jobs as job (id, queue, kind, args, priority, run_at, rank, is_ready, max_attempts, traceparent, source, not_after, unique_key, limit_key)
-      select proposed.id, queue, target.kind, proposed.args, priority, run_at, rank, run_at <= now(), coalesce(max_attempts, target.max_attempts), traceparent, source, not_after, proposed.key, coalesce(proposed.limit_key, no_key)
+      insert into botticelli.waiting_jobs as job (id, queue, kind, args, priority, run_at, rank, is_ready, max_attempts, traceparent, source, not_after, unique_key, limit_key, version)
+      select proposed.id, queue, target.kind, proposed.args, priority, run_at, rank, run_at <= now(), coalesce(max_attempts, target.max_attempts), traceparent, source, not_after, proposed.key, coalesce(proposed.limit_key, no_key), version
       from proposed join keyed on keyed.key = proposed.key and keyed.job_id = proposed.id
       order by proposed.place
       returning job.id
@@ -198,14 +216,15 @@ create function botticelli.enqueue(
   unique_by text[] default null,
   unique_while text default null,
   unique_for interval default null,
-  limit_key text default null
+  limit_key text default null,
+  version integer default 1
 ) returns bigint language plpgsql as $$
 #variable_conflict use_variable
 begin
   return (
     select job.id from botticelli.enqueue_many(
       queue, array[args], run_at, priority, max_attempts, traceparent, source, not_after, unique_by, unique_while, unique_for,
-      case when limit_key is not null then array[limit_key] end
+      case when limit_key is not null then array[limit_key] end, version
     ) as job
   );
 end

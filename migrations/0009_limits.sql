@@ -257,6 +257,7 @@ declare
   first_job bigint;
   last_job bigint;
   has_keys boolean := false;
+  has_workflows boolean := false;
   retry_at timestamptz;
 begin
   select * into limits from botticelli.queue_limits l where l.queue = queue for update;
@@ -392,13 +393,15 @@ begin
         expired as (
           insert into botticelli.dead_jobs (
             id, queue, kind, args, state, priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source, traceparent,
-            errors, reason, unique_key, limit_key
+            errors, reason, unique_key, limit_key, version, workflow
           )
           select
             taken.id, queue, taken.kind, taken.args, 'expired', taken.priority, taken.run_at, taken.attempt, taken.interruptions,
             taken.max_attempts, taken.enqueued_at, taken.source, taken.traceparent, coalesce(taken.errors, '[]'),
-            'it was not started by its not_after', taken.unique_key, taken.limit_key
+            'it was not started by its not_after', taken.unique_key, taken.limit_key, taken.version, taken.workflow
           from taken where taken.not_after <= moment
+          -- The order in which workflows are locked.
+          order by taken.workflow
         ),
         freed_keys as (
           update botticelli.job_keys set held_until = null
@@ -430,13 +433,14 @@ begin
           row(
             started.id, started.kind, started.args, started.priority, started.run_at, started.attempt + 1, started.interruptions,
             started.max_attempts, started.enqueued_at, started.source, started.traceparent, started.errors, started.is_suspect,
-            started.not_after, started.unique_key, started.limit_key
+            started.not_after, started.unique_key, started.limit_key, started.version, started.workflow
           )::botticelli.claimed_job
         ),
         array_agg(coalesce(started.limit_key, '')) filter (where limits.max_running_per_key is not null),
         least(first_job, min(started.id)), greatest(last_job, max(started.id)),
-        has_keys or coalesce(bool_or(started.unique_key is not null), false)
-        into pass_jobs, pass_keys, first_job, last_job, has_keys
+        has_keys or coalesce(bool_or(started.unique_key is not null), false),
+        has_workflows or coalesce(bool_or(started.workflow is not null), false)
+        into pass_jobs, pass_keys, first_job, last_job, has_keys, has_workflows
         -- Sorted once for both arrays.
         from (select * from started as job order by job.rank, job.id) as started;
         claimed := claimed || pass_jobs;
@@ -461,9 +465,11 @@ begin
 
   if cardinality(claimed) > 0 then
     return query
-    insert into botticelli.claims as kept (queue, worker_id, jobs, open, first_job, last_job, has_keys, is_counted, limit_keys)
+    insert into botticelli.claims as kept (
+      queue, worker_id, jobs, open, first_job, last_job, has_keys, has_workflows, is_counted, limit_keys
+    )
     values (
-      queue, worker, claimed, repeat('1', cardinality(claimed))::bit varying, first_job, last_job, has_keys,
+      queue, worker, claimed, repeat('1', cardinality(claimed))::bit varying, first_job, last_job, has_keys, has_workflows,
       num_nonnulls(limits.max_running, limits.max_running_per_key) > 0,
       case when limits.max_running_per_key is not null then claimed_keys end
     )

@@ -14,14 +14,12 @@ create function botticelli.cancellation_reason(cancelled_by text, reason text) r
   select 'cancelled by ' || cancelled_by || coalesce(': ' || nullif(reason, ''), '')
 $$;
 
--- Ends a job that waits at once (`cancelled`), and has one that runs ended by its worker (`cancelling`). A running job that
--- completes or is discarded before its worker hears of this stays completed or discarded; it never waits again.
-create function botticelli.cancel(job bigint, reason text default null, cancelled_by text default session_user)
-returns text language plpgsql as $$
+-- Ends one job that waits at once (`cancelled`), and has one that runs ended by its worker (`cancelling`). Null when it
+-- neither waits nor runs.
+create function botticelli.cancel_one(job bigint, reason text, by_whom text) returns text language plpgsql as $$
 #variable_conflict use_variable
 declare
-  by_whom text := coalesce(nullif(cancelled_by, ''), session_user);
-  dead_state text;
+  part_of bigint;
 begin
   loop
     -- A claim that has it in hand is waited for; then it is not there any more and is found below.
@@ -34,12 +32,12 @@ begin
     )
     insert into botticelli.dead_jobs (
       id, queue, kind, args, state, priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source, traceparent,
-      errors, reason, unique_key, limit_key
+      errors, reason, unique_key, limit_key, version, workflow
     )
     select
       taken.id, taken.queue, taken.kind, taken.args, 'cancelled', taken.priority, taken.run_at, taken.attempt, taken.interruptions,
       taken.max_attempts, taken.enqueued_at, taken.source, taken.traceparent, coalesce(taken.errors, '[]'),
-      botticelli.cancellation_reason(by_whom, reason), taken.unique_key, taken.limit_key
+      botticelli.cancellation_reason(by_whom, reason), taken.unique_key, taken.limit_key, taken.version, taken.workflow
     from taken;
     if found then
       return 'cancelled';
@@ -58,10 +56,57 @@ begin
       return 'cancelling';
     end if;
 
-    -- It may have gone from where it runs to where it waits between the two looks. One statement sees both at once.
+    select pending.workflow into part_of from botticelli.pending_jobs pending where pending.id = job;
+    if found then
+      begin
+        -- Whoever lets a job wait no longer holds the workflow, and locks its jobs only then.
+        perform from botticelli.workflows flow where flow.id = part_of for update;
+        perform botticelli.bury_pending(array[job], botticelli.cancellation_reason(by_whom, reason));
+        if found then
+          return 'cancelled';
+        end if;
+        -- It waits by now. The workflow is let go of before the job is looked for: who ends a job locks them the other way round.
+        raise exception using errcode = 'triggered_action_exception';
+      exception when triggered_action_exception then null;
+      end;
+    end if;
+
+    -- It may have gone from where it runs to where it waits between two looks. One statement sees all at once.
     exit when not exists (select from botticelli.jobs where id = job);
   end loop;
+  return null;
+end
+$$;
 
+-- Ends a job that waits at once (`cancelled`), and has one that runs ended by its worker (`cancelling`). A running job that
+-- completes or is discarded before its worker hears of this stays completed or discarded; it never waits again. Jobs that
+-- the job waits for because it asked for them itself end with it.
+create function botticelli.cancel(job bigint, reason text default null, cancelled_by text default session_user)
+returns text language plpgsql as $$
+#variable_conflict use_variable
+declare
+  by_whom text := coalesce(nullif(cancelled_by, ''), session_user);
+  answer text;
+  dead_state text;
+  child bigint;
+begin
+  for child in
+    with recursive children as (
+      select c.job_id from botticelli.workflow_jobs c where c.parent_id = job and c.outcome is null
+      union all
+      select c.job_id from children join botticelli.workflow_jobs c on c.parent_id = children.job_id and c.outcome is null
+    )
+    select children.job_id from children left join botticelli.jobs on jobs.id = children.job_id
+    -- Running ones first: their claims are locked before the workflow is, as by those who end them.
+    order by jobs.state is distinct from 'running', children.job_id
+  loop
+    perform botticelli.cancel_one(child, format('job %s, which asked for it, was cancelled', job), by_whom);
+  end loop;
+
+  answer := botticelli.cancel_one(job, reason, by_whom);
+  if answer is not null then
+    return answer;
+  end if;
   select state into dead_state from botticelli.dead_jobs dead where dead.id = job;
   if dead_state = 'cancelled' then
     return dead_state;
@@ -103,7 +148,7 @@ begin
   buried as (
     insert into botticelli.dead_jobs (
       id, queue, kind, args, state, priority, run_at, attempt, interruptions, max_attempts, enqueued_at, attempted_at, source,
-      traceparent, errors, reason, unique_key, limit_key
+      traceparent, errors, reason, unique_key, limit_key, version, workflow
     )
     select
       ended.id, of_queue, ended.kind, ended.args, 'cancelled', ended.priority, ended.run_at, ended.attempt, ended.interruptions,
@@ -112,8 +157,10 @@ begin
         when error is null then '[]'
         else jsonb_build_array(jsonb_build_object('attempt', ended.attempt, 'at', now(), 'error', error))
       end,
-      asked.reason, ended.unique_key, ended.limit_key
+      asked.reason, ended.unique_key, ended.limit_key, ended.version, ended.workflow
     from ended join asked on asked.job_id = ended.id
+    -- The order in which workflows are locked.
+    order by ended.workflow
   ),
   freed as (
     update botticelli.job_keys set held_until = null

@@ -61,10 +61,38 @@ create function botticelli.group_dead(
 $$;
 
 -- Lets those of the dead jobs wait again whose key is theirs to take, and gives their ids. A job keeps its id and its errors
--- and has all of its tries before it. It is due at once, without a `not_after`, which is past as likely as not.
+-- and has all of its tries before it. It is due at once, without a `not_after`, which is past as likely as not. With a job
+-- of a workflow come those that were cancelled because of it; one that waits for a job which stays dead stays dead too.
 create function botticelli.revive_dead(ids bigint[]) returns setof bigint language plpgsql as $$
 #variable_conflict use_column
+declare
+  flows bigint[] := array(select distinct dead.workflow from botticelli.dead_jobs dead where dead.id = any (ids) and dead.workflow is not null);
 begin
+  if flows <> '{}' then
+    perform from botticelli.workflows flow where flow.id = any (flows) order by flow.id for update;
+    ids := array(
+      with recursive down as (
+        select id from unnest(ids) as id
+        union
+        select j.job_id
+        from down
+          join botticelli.job_needs needs on needs.needed_id = down.id
+          join botticelli.workflow_jobs j on j.job_id = needs.job_id and j.is_doomed
+      )
+      select id from down
+    );
+    ids := array(
+      select dead.id from botticelli.dead_jobs dead
+      where dead.id = any (ids) and not exists (
+        select
+        from botticelli.job_needs needs
+          join botticelli.workflow_jobs needed on needed.job_id = needs.needed_id
+          join botticelli.workflow_jobs j on j.job_id = needs.job_id
+        where needs.job_id = dead.id and j.on_failure = 'cancel' and needed.outcome <> 'completed'
+          and not needed.job_id = any (ids)
+      )
+    );
+  end if;
   return query
   with chosen as materialized (
     -- Locked, so that of two that redrive the same job one finds nothing.
@@ -98,16 +126,19 @@ begin
   )
   insert into botticelli.waiting_jobs (
     id, queue, kind, args, priority, rank, attempt, interruptions, max_attempts, enqueued_at, source, traceparent, errors,
-    unique_key, limit_key
+    unique_key, limit_key, version, workflow
   )
   select
     revived.id, revived.queue, revived.kind, revived.args, revived.priority, now() - make_interval(mins => revived.priority),
     -- Attempts go on counting, for they tell the tries of a job apart; those behind it do not count against its maximum.
     revived.attempt, revived.attempt, revived.max_attempts, revived.enqueued_at, revived.source, revived.traceparent,
-    nullif(revived.errors, '[]'), revived.unique_key, revived.limit_key
+    nullif(revived.errors, '[]'), revived.unique_key, revived.limit_key, revived.version, revived.workflow
   from revived
   order by revived.id
   returning id;
+  if flows <> '{}' then
+    perform botticelli.resume_workflow_jobs(array(select id from botticelli.waiting_jobs where id = any (ids)), flows);
+  end if;
 end
 $$;
 
@@ -117,6 +148,7 @@ create function botticelli.redrive(job bigint) returns bigint language plpgsql a
 declare
   dead_key text;
   holder bigint;
+  needed record;
 begin
   perform botticelli.revive_dead(array[job]);
   if found then
@@ -126,6 +158,13 @@ begin
   if not found then
     raise exception 'job % is not among the dead ones', coalesce(job::text, 'NULL')
       using errcode = '22023', hint = 'botticelli.list_dead() lists them.';
+  end if;
+  select n.id, n.name, n.outcome into needed
+  from botticelli.needs_of(job) n join botticelli.workflow_jobs j on j.job_id = job
+  where n.outcome <> 'completed' and j.on_failure = 'cancel' limit 1;
+  if found then
+    raise exception 'job % waits for job % (%), which was %', job, needed.id, needed.name, needed.outcome
+      using errcode = '22023', hint = 'Redrive that one, and this one comes with it.';
   end if;
   select held.job_id into holder from botticelli.job_keys held where held.key = dead_key;
   raise exception 'job % is unique, and job % has taken its place', job, coalesce(holder::text, 'another')

@@ -10,7 +10,7 @@ use std::{
 };
 
 use apalis_core::worker::builder::WorkerBuilder;
-use botticelli_queue::{ClaimedJob, ConsumerOptions, NewJob, Source, enqueue, enqueue_bulk};
+use botticelli_queue::{ClaimedJob, ConsumerOptions, JobOptions, NewJob, Source, enqueue, enqueue_bulk};
 use clap::Subcommand;
 use serde_json::json;
 use sqlx::PgPool;
@@ -147,6 +147,7 @@ async fn latency(pool: &PgPool, jobs: u64, low: u64, high: u64) -> anyhow::Resul
             args: json!({"t": number}),
             source: Source::Cli,
             traceparent: None,
+            options: JobOptions::default(),
         };
         enqueue(&mut connection, &job).await?;
         while seen.handled.load(Ordering::Relaxed) < number {

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use botticelli_database::begin;
 use botticelli_lifecycle::Ending;
-use botticelli_queue::{NewJob, Source, enqueue};
+use botticelli_queue::{JobOptions, NewJob, Source, enqueue};
 use clap::Args;
 use serde_json::Value;
 
@@ -35,6 +35,7 @@ pub(crate) async fn run(arguments: &Arguments, environment: HashMap<String, Stri
         args,
         source: Source::Cli,
         traceparent: None,
+        options: JobOptions::default(),
     };
     let id = enqueue(&mut transaction, &job).await?;
     transaction.commit().await?;

@@ -101,6 +101,7 @@ async fn play(run: Run, environment: HashMap<String, String>) -> Result<Ending> 
         act_timeout: settings.llm.timeout,
         seed: run.seed,
         iterations: run.iterations,
+        round: None,
     };
     let mut failed = None;
     let mut print = |record: &ActRecord, _: bool| {

@@ -15,7 +15,7 @@ use botticelli_lifecycle::{Cluster, ClusterOptions, Ending};
 use botticelli_llm::LanguageModel;
 use botticelli_posts::published;
 use botticelli_process::{Pools, Process, ProcessArguments};
-use botticelli_queue::{NewJob, Source, enqueue_unless_waiting};
+use botticelli_queue::{JobOptions, NewJob, Source, enqueue_unless_waiting};
 use botticelli_scheduler::Scheduler;
 use botticelli_workers::{ActorSpec, Fleet, WorkerParts, actor_specs, fleet_options, language_model, platforms, shop};
 use clap::Args;
@@ -142,6 +142,7 @@ async fn run_now(pool: &PgPool, actors: &[String]) -> Result<()> {
             args: serde_json::json!({}),
             source: Source::Cli,
             traceparent: None,
+            options: JobOptions::default(),
         };
         enqueue_unless_waiting(&mut connection, &job).await?;
     }

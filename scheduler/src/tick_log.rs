@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use botticelli_actors::{ActorsError, get_actor};
 use botticelli_database::sql;
-use botticelli_queue::{JobId, NewJob, QueueError, Source, enqueue, has_unfinished};
+use botticelli_queue::{JobId, JobOptions, NewJob, QueueError, Source, enqueue, has_unfinished};
 use serde_json::json;
 use sqlx::{FromRow, PgConnection, PgPool};
 
@@ -72,6 +72,7 @@ pub async fn win(pool: &PgPool, tick: &Tick, traceparent: Option<&str>) -> Resul
         args: json!({}),
         source: Source::Schedule,
         traceparent,
+        options: JobOptions::default(),
     };
     let job = enqueue(&mut transaction, &job).await?;
     // Waits for a scheduler that is in the middle of the same tick; the loser's job goes with its transaction.

@@ -5,13 +5,15 @@ mod generation;
 mod narrative;
 mod posting;
 
-use botticelli_jobs::{Kind, NarrativeArgs};
+use std::{num::NonZeroU32, sync::atomic::AtomicU32};
+
+use botticelli_jobs::{ARGS_VERSION, Kind, NarrativeArgs};
 use botticelli_narrative::{ActRecord, Narrative, NarrativeRun, Ports, RunOptions};
-use botticelli_queue::ClaimedJob;
+use botticelli_queue::{ClaimedJob, Progress, UnreadableJob, report_progress};
 use serde_json::{Value, json};
 
 use crate::{
-    outcome::{JobFailure, NarrativeFailure, Outcome},
+    outcome::{JobFailure, NarrativeFailure, Outcome, chain},
     ports::{JobCheckpoints, PostTables},
     shop::{ActorSpec, Shop},
 };
@@ -22,6 +24,12 @@ use crate::{
 ///
 /// [`JobFailure`], which is the decision about the job.
 pub(crate) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome, JobFailure> {
+    job.check(actor.kind.as_str(), ARGS_VERSION)
+        .map_err(|error| match error {
+            // A newer worker may take the next try.
+            UnreadableJob::Version { .. } => JobFailure::retry(&error),
+            _ => JobFailure::discard(&error),
+        })?;
     match actor.kind {
         Kind::Generation => generation::run(shop, actor, job).await,
         Kind::Curation => curation::run(shop, actor, job).await,
@@ -47,9 +55,19 @@ async fn run_narrative(
     args: &NarrativeArgs,
     step_prefix: String,
 ) -> Result<NarrativeRun, NarrativeFailure> {
+    let iterations = args.iterations.map(NonZeroU32::get);
+    let round = args.round.map(NonZeroU32::get);
+    // A run within a job of several tells nothing of the whole.
+    let acts = step_prefix.is_empty().then(|| {
+        let rounds = round.map_or_else(|| narrative.iterations(iterations), |_| 1);
+        let acts = narrative.acts_of_a_round().saturating_mul(rounds.into());
+        u32::try_from(acts).unwrap_or(u32::MAX)
+    });
     let checkpoints = JobCheckpoints {
         pool: &shop.pool,
         lease: job.lease,
+        acts,
+        played: AtomicU32::new(0),
     };
     let ports = Ports {
         model: &*shop.model,
@@ -69,7 +87,8 @@ async fn run_narrative(
                 .wrapping_mul(1_000_003)
                 .wrapping_add(u64::from(job.lease.attempt.unsigned_abs())),
         ),
-        iterations: args.iterations.map(std::num::NonZeroU32::get),
+        iterations,
+        round,
     };
     let metrics = &shop.metrics;
     let mut count = |record: &ActRecord, resumed: bool| {
@@ -91,6 +110,20 @@ async fn run_narrative(
     botticelli_narrative::run(narrative, &ports, &options, &mut count)
         .await
         .map_err(|error| NarrativeFailure::of(&error))
+}
+
+/// Tells how many posts of a job are done. What people see of a job's progress is not worth the job: when it cannot be told,
+/// the next step finds out why.
+async fn tell(shop: &Shop, job: &ClaimedJob, done: usize, total: usize) {
+    let count = |number: usize| Some(u32::try_from(number).unwrap_or(u32::MAX));
+    let progress = Progress {
+        done: count(done),
+        total: count(total),
+        note: None,
+    };
+    if let Err(error) = report_progress(&shop.pool, job.lease, progress).await {
+        tracing::debug!(job.id = %job.lease.job, error = chain(&error), "Could not tell the progress of job {}", job.lease.job);
+    }
 }
 
 /// What an execution keeps of a narrative's run.

@@ -31,8 +31,21 @@ pub(crate) enum Work {
     Verdicts(Vec<Verdict>),
     /// Everything is stored already: published messages, or a narrative's output in the metadata.
     Stored,
+    /// Jobs of the same actor, whose ends the job is to wait for.
+    Rounds(Rounds),
+    /// The jobs that it waited for have stored everything, and called for whoever goes on.
+    Gathered,
     /// Nothing, and why.
     Nothing(String),
+}
+
+/// The rounds of a carousel, each a job.
+#[derive(Debug)]
+pub(crate) struct Rounds {
+    /// The arguments of each, in their order.
+    pub args: Vec<Value>,
+    /// Whether a round is only played when the one before it was.
+    pub one_by_one: bool,
 }
 
 impl Outcome {

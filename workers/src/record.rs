@@ -3,16 +3,17 @@
 use std::{error::Error, time::Duration};
 
 use botticelli_actors::{Ending, clear_checkpoints, finish_execution, record_failure, record_success};
+use botticelli_jobs::ARGS_VERSION;
 use botticelli_posts::{Verdict, decide, release, store_drafts};
 use botticelli_queue::{
-    ClaimedJob, Finished, NewJob, PutBack, QueueError, Retried, Source, complete, discard, enqueue_unless_waiting,
-    hand_back, retry,
+    ClaimedJob, Finished, JobOptions, LogLevel, NewJob, OnFailure, PutBack, QueueError, Retried, Source, WorkflowJob,
+    add_to_log, await_children, complete, discard, enqueue_unless_waiting, hand_back, retry, save_result,
 };
 use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};
 
 use crate::{
-    outcome::{JobFailure, Outcome, Work, chain, one_line},
+    outcome::{JobFailure, Outcome, Rounds, Work, chain, one_line},
     shop::{ActorSpec, Shop},
 };
 
@@ -196,7 +197,13 @@ async fn record_outcome(
     job: &ClaimedJob,
     outcome: &Outcome,
 ) -> Result<Recorded, RecordError> {
-    // First, because it is the fence: it locks the job's row, or ends all of this.
+    for failure in &outcome.failures {
+        add_to_log(&mut *connection, job.lease, LogLevel::Warn, &one_line(failure)).await?;
+    }
+    if let Work::Rounds(rounds) = &outcome.work {
+        return record_rounds(connection, actor, job, rounds, outcome).await;
+    }
+    // Before all else, because it is the fence: it locks the job's claim, or ends all of this.
     complete(connection, job.lease).await?;
     let job_id = job.lease.job.0;
     let traceparent = outcome.traceparent.as_deref();
@@ -225,7 +232,7 @@ async fn record_outcome(
             !approved.is_empty()
         }
         Work::Stored => outcome.succeeded > 0,
-        Work::Nothing(_) => false,
+        Work::Gathered | Work::Rounds(_) | Work::Nothing(_) => false,
     };
     if has_output {
         for follower in &actor.followers {
@@ -249,9 +256,52 @@ async fn record_outcome(
         breaker_tripped: false,
         consecutive_failures: None,
     };
+    if !matches!(outcome.work, Work::Nothing(_)) {
+        keep_result(connection, job, &metadata).await?;
+    }
     end(connection, actor, job, &mut recorded, &metadata).await?;
     let_go(connection, job).await?;
     Ok(recorded)
+}
+
+/// Keeps what came of a job for those that wait for it. What is too large stays with the execution alone.
+async fn keep_result(connection: &mut PgConnection, job: &ClaimedJob, metadata: &Value) -> Result<(), RecordError> {
+    match save_result(connection, job.lease, metadata).await {
+        Err(QueueError::Invalid(reason)) => {
+            tracing::warn!(job.id = %job.lease.job, "Did not keep a result: {reason}");
+            Ok(())
+        }
+        saved => Ok(saved?),
+    }
+}
+
+/// Lets the job wait for its rounds, which go the way of all jobs of the actor.
+async fn record_rounds(
+    connection: &mut PgConnection,
+    actor: &ActorSpec,
+    job: &ClaimedJob,
+    rounds: &Rounds,
+    outcome: &Outcome,
+) -> Result<Recorded, RecordError> {
+    let mut children: Vec<WorkflowJob<'_>> = Vec::with_capacity(rounds.args.len());
+    for (args, number) in rounds.args.iter().zip(1..) {
+        let mut child = WorkflowJob::new(format!("round {number}"), &actor.name, args.clone());
+        if rounds.one_by_one {
+            child.needs.extend(children.last().map(|before| before.name.clone()));
+        }
+        child.options.version = Some(ARGS_VERSION);
+        children.push(child);
+    }
+    let traceparent = outcome.traceparent.as_deref();
+    let waits = await_children(connection, job.lease, &children, OnFailure::Run, traceparent).await?;
+    let reason = match waits {
+        PutBack::Waits => format!("it waits for its {} rounds", children.len()),
+        PutBack::Cancelled { reason } => {
+            let_go(connection, job).await?;
+            one_line(&reason)
+        }
+    };
+    interrupted(connection, job, reason, &outcome.metadata).await
 }
 
 /// Enqueues a job of a follower. One that has no queue, or takes no jobs, is no reason to lose what was done.
@@ -261,6 +311,7 @@ async fn call(connection: &mut PgConnection, follower: &str, traceparent: Option
         args: json!({}),
         source: Source::After,
         traceparent,
+        options: JobOptions::default(),
     };
     let mut savepoint = connection.begin().await?;
     match enqueue_unless_waiting(&mut savepoint, &next).await {
@@ -333,13 +384,23 @@ async fn record_interruption(connection: &mut PgConnection, job: &ClaimedJob) ->
             one_line(&reason)
         }
     };
+    interrupted(connection, job, reason, &json!({})).await
+}
+
+/// Closes the execution of a job that goes on later.
+async fn interrupted(
+    connection: &mut PgConnection,
+    job: &ClaimedJob,
+    reason: String,
+    metadata: &Value,
+) -> Result<Recorded, RecordError> {
     let ending = Ending {
         outcome: botticelli_actors::Outcome::Interrupted,
         error_message: None,
         reason: Some(&reason),
         skills_succeeded: 0,
         skills_failed: 0,
-        metadata: &json!({}),
+        metadata,
     };
     finish_execution(connection, job.lease.job.0, job.lease.attempt, &ending).await?;
     Ok(Recorded {

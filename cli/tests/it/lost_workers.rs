@@ -6,7 +6,7 @@ use crate::stage::{Stage, pipeline};
 
 const GENERATED: &str = "exists (select from botticelli.job_history where queue = 'generation')";
 
-/// Prompts by how often each was asked. Ideas are asked for once in each of the two rounds, in the same words.
+/// Prompts by how often each was asked.
 fn asked(stage: &Stage) -> HashMap<String, usize> {
     let mut asked = HashMap::new();
     for request in stage.llm.requests() {
@@ -25,7 +25,7 @@ async fn the_job_of_a_killed_worker_goes_on_elsewhere_from_its_last_finished_act
     let stage = Stage::new(&generation()).await;
     let (_scheduler, one, other) = tokio::join!(stage.scheduler(), stage.worker(), stage.worker());
     stage.llm.hold_from(4);
-    stage.enqueue_two_rounds().await;
+    stage.enqueue("generation").await;
     let lost_act = stage.llm.request(4).await.prompt();
     let [mut victim, _heir] = stage.holder_first([one, other]).await;
     victim.kill();
@@ -42,7 +42,7 @@ async fn the_job_of_a_killed_worker_goes_on_elsewhere_from_its_last_finished_act
                  from botticelli.actor_server_executions where outcome = 'success'"
             )
             .await,
-        "3|9|12"
+        "3|3|6"
     );
     let mut asked = asked(&stage);
     assert_eq!(
@@ -50,15 +50,16 @@ async fn the_job_of_a_killed_worker_goes_on_elsewhere_from_its_last_finished_act
         Some(2),
         "the act that was cut off is asked again"
     );
-    let ideas = asked.values().filter(|times| **times == 2).count();
-    let posts = asked.values().filter(|times| **times == 1).count();
-    assert_eq!((ideas, posts, asked.len()), (3, 5, 8), "no finished act is asked again");
+    assert!(
+        asked.len() == 5 && asked.values().all(|times| *times == 1),
+        "no finished act is asked again"
+    );
     assert_eq!(
         stage
             .database
             .row("select count(*), count(distinct text_content) from botticelli.potential_posts")
             .await,
-        "6|6"
+        "3|3"
     );
 }
 
@@ -66,9 +67,9 @@ async fn the_job_of_a_killed_worker_goes_on_elsewhere_from_its_last_finished_act
 async fn a_worker_that_froze_beyond_its_lease_records_nothing_and_works_on_under_a_new_identity() {
     let stage = Stage::new(&generation()).await;
     let (_scheduler, one, other) = tokio::join!(stage.scheduler(), stage.worker(), stage.worker());
-    stage.llm.hold_from(12);
-    stage.enqueue_two_rounds().await;
-    stage.llm.request(12).await;
+    stage.llm.hold_from(6);
+    stage.enqueue("generation").await;
+    stage.llm.request(6).await;
     let [frozen, mut heir] = stage.holder_first([one, other]).await;
     frozen.pause();
     stage
@@ -80,13 +81,13 @@ async fn a_worker_that_froze_beyond_its_lease_records_nothing_and_works_on_under
     stage.database.until(GENERATED).await;
     let posts = "select id, text_content from botticelli.potential_posts order by id";
     let stored = stage.database.rows(posts).await;
-    assert_eq!(stored.len(), 6);
+    assert_eq!(stored.len(), 3);
 
     frozen.resume();
     frozen.line("Gave up worker identity").await;
     heir.kill();
     heir.exit().await;
-    stage.enqueue_two_rounds().await;
+    stage.enqueue("generation").await;
     stage
         .database
         .until("(select count(*) from botticelli.job_history where queue = 'generation') = 2")
@@ -95,6 +96,6 @@ async fn a_worker_that_froze_beyond_its_lease_records_nothing_and_works_on_under
         stage.runs().await,
         ["generation|1|lost", "generation|2|success", "generation|1|success"]
     );
-    assert_eq!(stage.database.rows(posts).await[..6], stored);
-    assert_eq!(stage.database.rows(posts).await.len(), 12);
+    assert_eq!(stage.database.rows(posts).await[..3], stored);
+    assert_eq!(stage.database.rows(posts).await.len(), 6);
 }

@@ -89,7 +89,7 @@ async fn a_job_enqueued_by_sql_runs_on_an_idle_fleet_and_a_bad_one_hurts_nobody(
 }
 
 #[tokio::test]
-async fn a_round_that_fails_costs_its_own_drafts_and_the_run_says_so() {
+async fn a_round_that_fails_is_tried_again_alone() {
     let stage = Stage::new(&pipeline("manual", "noop")).await;
     let _worker = stage.worker().await;
     // The second act of the first of two rounds.
@@ -99,14 +99,22 @@ async fn a_round_that_fails_costs_its_own_drafts_and_the_run_says_so() {
         .reply_next(LlmReply::Json(serde_json::json!({ "body": "short" })));
     stage.enqueue_two_rounds().await;
     stage.database.until(ALL_PUBLISHED).await;
-    let run = "select attempt, outcome, skills_failed, error_message
-               from botticelli.actor_server_executions where actor_name = 'generation'";
-    let run = stage.database.row(run).await;
-    assert!(
-        run.starts_with("1|failure|1|act 2 `post` of narrative `question` failed"),
-        "{run}"
+    let runs = "select coalesce(args ->> 'round', 'all'), run.attempt, outcome
+                from botticelli.actor_server_executions run join botticelli.job_history on job_history.id = job_id
+                where actor_name = 'generation' order by job_id, run.attempt";
+    assert_eq!(
+        stage.database.rows(runs).await,
+        [
+            "all|1|interrupted",
+            "all|2|success",
+            "1|1|failure",
+            "1|2|success",
+            "2|1|success"
+        ]
     );
-    // Nothing was asked of the tip and the welcome of the first round; the second round is whole.
+    let gathered = "select result ->> 'rounds_completed', jsonb_array_length(result -> 'potential_posts')
+                    from botticelli.job_reports where job_id = 1";
+    assert_eq!(stage.database.row(gathered).await, "2|6");
     let published = "select count(*) from botticelli.deliveries where state = 'published'";
-    assert_eq!(stage.database.row(published).await, "3");
+    assert_eq!(stage.database.row(published).await, "6");
 }

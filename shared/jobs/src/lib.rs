@@ -1,6 +1,6 @@
 //! The contract between those who enqueue and those who run: what the arguments of each kind of job may be.
 //!
-//! `botticelli.check_args` in `migrations/0004_enqueue.sql` refuses the same mistakes at enqueue; the worker checks again,
+//! `botticelli.check_args` in `migrations/0008_enqueue_many.sql` refuses the same mistakes at enqueue; the worker checks again,
 //! because a row can be inserted by hand.
 
 mod registry;
@@ -14,6 +14,10 @@ use serde_json::{Map, Value};
 pub use botticelli_settings::ActorKind as Kind;
 pub use registry::{RegisterError, register_fleet};
 
+/// The form of the arguments below, as it is stored with each job. It grows when an older worker could not read what a newer
+/// program enqueues.
+pub const ARGS_VERSION: i16 = 1;
+
 /// Arguments of a generation or narrative job.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,6 +28,9 @@ pub struct NarrativeArgs {
     /// Rounds of the carousel instead of the narrative's own number; 1000 at most.
     #[serde(default, deserialize_with = "iterations", skip_serializing_if = "Option::is_none")]
     pub iterations: Option<NonZeroU32>,
+    /// The one round to play, of all of them; 1000 at most.
+    #[serde(default, deserialize_with = "round", skip_serializing_if = "Option::is_none")]
+    pub round: Option<NonZeroU32>,
     /// The narrative of the actor's file to run instead of the configured one.
     #[serde(
         default,
@@ -53,6 +60,10 @@ fn template_args<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map<Strin
 
 fn iterations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroU32>, D::Error> {
     whole_number(deserializer, "iterations", 1000)
+}
+
+fn round<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroU32>, D::Error> {
+    whole_number(deserializer, "round", 1000)
 }
 
 fn limit<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NonZeroU32>, D::Error> {
@@ -118,9 +129,10 @@ mod tests {
         let args = NarrativeArgs {
             args: Map::from_iter([("topic".to_owned(), json!("release"))]),
             iterations: NonZeroU32::new(2),
+            round: NonZeroU32::new(1),
             narrative_name: Some("tips".to_owned()),
         };
-        let golden = json!({"args": {"topic": "release"}, "iterations": 2, "narrative_name": "tips"});
+        let golden = json!({"args": {"topic": "release"}, "iterations": 2, "round": 1, "narrative_name": "tips"});
         assert_eq!(serde_json::to_value(&args)?, golden);
         assert_eq!(serde_json::from_value::<NarrativeArgs>(golden)?, args);
         assert_eq!(serde_json::to_value(BatchArgs::default())?, json!({}));

@@ -33,6 +33,8 @@ pub struct RunOptions {
     pub seed: Option<u64>,
     /// How often to repeat the narrative, 1 to 1000, in place of what its carousel says.
     pub iterations: Option<u32>,
+    /// The one repetition to play, counted from 1; `None` plays all.
+    pub round: Option<u32>,
 }
 
 /// Plays `narrative` and gives back what its acts said.
@@ -69,6 +71,14 @@ pub async fn run(
     if let Some(iterations) = options.iterations.filter(|iterations| !(1..=1000).contains(iterations)) {
         return Err(RunError::Iterations {
             narrative: narrative.name.clone(),
+            iterations,
+        });
+    }
+    let iterations = narrative.iterations(options.iterations);
+    if let Some(round) = options.round.filter(|round| !(1..=iterations).contains(round)) {
+        return Err(RunError::Round {
+            narrative: narrative.name.clone(),
+            round,
             iterations,
         });
     }

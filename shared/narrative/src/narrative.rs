@@ -127,6 +127,16 @@ impl Narrative {
         self.carousel
     }
 
+    /// How often it is repeated, if it is `asked` to be so often or not asked.
+    pub fn iterations(&self, asked: Option<u32>) -> u32 {
+        asked.or(self.carousel.map(|carousel| carousel.iterations)).unwrap_or(1)
+    }
+
+    /// Whether a repetition that fails leaves the others alone.
+    pub fn continues_on_error(&self) -> bool {
+        self.carousel.is_some_and(|carousel| carousel.continue_on_error)
+    }
+
     /// The smaller shares of its own and its carousel's `budget`.
     pub fn budget(&self) -> Budget {
         self.budget
@@ -155,12 +165,16 @@ impl Narrative {
         keys
     }
 
-    /// How many acts one run plays at most, those of its composed narratives counted as often as they are played.
-    pub(crate) fn planned_acts(&self) -> u64 {
-        let once = self.acts.iter().fold(0_u64, |sum, act| {
+    /// How many acts one round plays at most, those of its composed narratives counted as often as they are played.
+    pub fn acts_of_a_round(&self) -> u64 {
+        self.acts.iter().fold(0_u64, |sum, act| {
             sum.saturating_add(act.composes().map_or(1, Narrative::planned_acts))
-        });
-        once.saturating_mul(self.carousel.map_or(1, |carousel| carousel.iterations.into()))
+        })
+    }
+
+    /// The same of a run.
+    pub(crate) fn planned_acts(&self) -> u64 {
+        self.acts_of_a_round().saturating_mul(self.iterations(None).into())
     }
 }
 

@@ -4,10 +4,8 @@ use botticelli_database::sql;
 use serde::Serialize;
 use sqlx::PgConnection;
 
-use crate::QueueError;
+use crate::{QueueError, json_text::fits};
 
-/// Arguments of one job at most, as text.
-const LARGEST_ARGS: usize = 256 * 1024;
 /// Bytes sent at once.
 const CHUNK: usize = 256 * 1024;
 /// What stands in front of the rows (PostgreSQL's manual, COPY, "Binary Format"): signature, flags, length of the extension.
@@ -98,12 +96,7 @@ impl Rows {
         if text.first() != Some(&b'{') {
             return Err("must be a JSON object".to_owned());
         }
-        if text.len() > LARGEST_ARGS {
-            return Err(format!(
-                "take {} bytes, more than the limit of {LARGEST_ARGS} (256 KiB)",
-                text.len()
-            ));
-        }
+        fits(text.len())?;
         let written = length(text.len() + 1);
         self.bytes[start..start + 4].copy_from_slice(&written);
         self.bytes.extend(&self.back);

@@ -93,6 +93,8 @@ fn read(rows: &[PgRow], queue: &Arc<str>, worker: WorkerId) -> Result<Claimed, s
             run_at: row.try_get(12)?,
             claimed_at: row.try_get(2)?,
             is_suspect: row.try_get(13)?,
+            version: row.try_get(14)?,
+            workflow: row.try_get(15)?,
         });
     }
     Ok(claimed)

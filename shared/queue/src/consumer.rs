@@ -13,6 +13,7 @@ use std::{
 };
 
 use apalis_core::error::BoxDynError;
+use serde_json::Value;
 use sqlx::{PgPool, Postgres, pool::PoolConnection};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
@@ -63,6 +64,24 @@ pub enum HandlerError {
     Discard(String),
 }
 
+/// What a handler answers: nothing, or what came of the job, which is kept with it ([`JobDetails::result`](crate::JobDetails::result)).
+pub trait Answer: Send + Sync + 'static {
+    /// What is to be kept, of at most 256 KiB.
+    fn result(&self) -> Option<&Value>;
+}
+
+impl Answer for () {
+    fn result(&self) -> Option<&Value> {
+        None
+    }
+}
+
+impl Answer for Value {
+    fn result(&self) -> Option<&Value> {
+        Some(self)
+    }
+}
+
 /// Works off one queue. See [`Consumer::new`].
 #[derive(Debug, Clone)]
 pub struct Consumer {
@@ -103,16 +122,17 @@ impl Consumer {
     }
 
     /// Runs until `stop` is cancelled and the jobs in hand are settled. `drive` gets the backend and runs an apalis worker on
-    /// it to its end; whatever layers it puts around the handler, each job is settled by what comes out: `Ok` completes it,
-    /// a [`HandlerError`] does what it says, and any other error is a failed try, after which the job waits for its back-off
+    /// it to its end; whatever layers it puts around the handler, each job is settled by what comes out: `Ok` completes it
+    /// and keeps the [`Answer`], a [`HandlerError`] does what it says, and any other error is a failed try, after which the job waits for its back-off
     /// or is discarded.
-    pub async fn run<D, F>(self, stop: CancellationToken, drive: D)
+    pub async fn run<R, D, F>(self, stop: CancellationToken, drive: D)
     where
-        D: FnOnce(JobBackend<()>) -> F,
+        R: Answer,
+        D: FnOnce(JobBackend<R>) -> F,
         F: Future<Output = ()>,
     {
         let (jobs, claimed) = mpsc::channel::<ClaimedJob>(usize::from(self.shared.options.slots));
-        let (finished, results) = mpsc::unbounded_channel::<Finished<()>>();
+        let (finished, results) = mpsc::unbounded_channel::<Finished<R>>();
         let settling = tokio::spawn(settler::settle_all(Arc::clone(&self.shared), results));
         let claiming = tokio::spawn(claimer::claim_all(Arc::clone(&self.shared), jobs, stop));
         // Ends after the claimer has dropped its end of the channel and the jobs in hand have run.

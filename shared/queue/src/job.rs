@@ -5,6 +5,8 @@ use std::{fmt, sync::Arc};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
+use crate::WorkflowId;
+
 /// Identity of a job for all its life: while it waits, while it runs and in the history. Never reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
 #[sqlx(transparent)]
@@ -63,6 +65,8 @@ pub enum Source {
     Schedule,
     /// Another actor's output.
     After,
+    /// A job that waits for it.
+    Workflow,
     /// A person or program, by SQL.
     Sql,
     /// A person, by the command line.
@@ -75,6 +79,7 @@ impl Source {
         match self {
             Self::Schedule => "schedule",
             Self::After => "after",
+            Self::Workflow => "workflow",
             Self::Sql => "sql",
             Self::Cli => "cli",
         }
@@ -90,6 +95,8 @@ pub struct ClaimedJob {
     pub queue: Arc<str>,
     /// The actor's kind when the job was enqueued.
     pub kind: String,
+    /// The form of its arguments, from 1.
+    pub version: i16,
     /// The arguments as stored, in JSON. The handler reads them: what PostgreSQL takes for JSON can be more than a reader
     /// bears (`1e400`, deep nesting), and that must cost this job only, not the claim.
     pub args: String,
@@ -107,6 +114,8 @@ pub struct ClaimedJob {
     pub claimed_at: DateTime<Utc>,
     /// Whether a worker was lost while it ran this job: it may be what took the worker down.
     pub is_suspect: bool,
+    /// The workflow that it is part of.
+    pub workflow: Option<WorkflowId>,
 }
 
 impl ClaimedJob {

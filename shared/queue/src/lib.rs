@@ -19,38 +19,49 @@ mod enqueue;
 mod history;
 mod job;
 mod json_text;
+mod kind;
 mod lease;
 mod limits;
 mod look;
 mod prune;
 mod queues;
 mod refusal;
+mod report;
 mod rescue;
 mod settle;
 mod wakeup;
+mod workflow;
 
 pub use backend::{Finished, JobBackend, SettleLayer, SettleService};
 pub use backoff::Backoff;
 pub use bulk::enqueue_bulk;
 pub use cancel::{Cancelled, cancel, cancelled_of};
 pub use claim::{Claimed, Room, claim, promote};
-pub use consumer::{Consumer, ConsumerOptions, HandlerError};
+pub use consumer::{Answer, Consumer, ConsumerOptions, HandlerError};
 pub use dead::{
     DeadFilter, DeadGroup, DeadJob, DeadView, Redriven, count_dead, group_dead, list_dead, purge_dead, redrive,
     redrive_all,
 };
 pub use ended::{ended_attempts, ended_jobs};
-pub use enqueue::{NewJob, enqueue, enqueue_unless_waiting};
+pub use enqueue::{
+    Enqueued, JobOptions, NewJob, NewJobs, Unique, UniqueDuring, enqueue, enqueue_many, enqueue_unless_waiting,
+};
 pub use history::make_partitions;
 pub use job::{ClaimId, ClaimedJob, JobId, Lease, QueueError, Source, WorkerId};
+pub use kind::{Job, UnreadableJob};
 pub use lease::{forget_dead_workers, register_worker, release_worker, renew_lease};
 pub use limits::{QueueLimits, Rate, limit_queue};
 pub use look::{JobDetails, QueueStanding, Try, UnfinishedJob, find_job, list_unfinished, standing, tries};
 pub use prune::{Pruned, prune};
 pub use queues::{QueueDepth, depth, has_unfinished, register_queue};
+pub use report::{LogLevel, LogLine, Progress, add_to_log, job_log, report_progress, save_result};
 pub use rescue::{RescuedJob, rescue};
 pub use settle::{
     PutBack, Retried, complete, complete_all, discard, hand_back, hold, put_back_strays, retry, settle_cancelled,
     snooze,
 };
 pub use wakeup::{Wakeup, Wakeups};
+pub use workflow::{
+    Need, OnFailure, WorkflowId, WorkflowJob, WorkflowStep, await_children, cancel_workflow, enqueue_workflow,
+    needs_of, workflow,
+};

@@ -3,6 +3,7 @@
 use botticelli_database::{sessionless, sql};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use serde_json::Value;
 use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
 
@@ -17,7 +18,7 @@ pub struct JobDetails {
     pub queue: String,
     /// The actor's kind when the job was enqueued.
     pub kind: String,
-    /// `available`, `scheduled`, `retryable`, `running`, `completed`, `discarded`, `cancelled` or `expired`.
+    /// `available`, `scheduled`, `retryable`, `pending`, `running`, `completed`, `discarded`, `cancelled` or `expired`.
     pub state: String,
     /// Why it was given up, or who wants a running one to end.
     pub reason: Option<String>,
@@ -55,6 +56,20 @@ pub struct JobDetails {
     /// The errors of its tries, in JSON.
     #[serde(serialize_with = "as_json")]
     pub errors: String,
+    /// The form of its arguments.
+    pub version: i16,
+    /// The workflow that it is part of.
+    pub workflow: Option<i64>,
+    /// How much of it is done, as it told.
+    pub done: Option<i64>,
+    /// Of how much.
+    pub total: Option<i64>,
+    /// The same in words.
+    pub note: Option<String>,
+    /// When it told.
+    pub progress_at: Option<DateTime<Utc>>,
+    /// What came of it.
+    pub result: Option<Value>,
 }
 
 /// One claim of a job.
@@ -66,7 +81,7 @@ pub struct Try {
     pub worker_id: Option<Uuid>,
     /// When.
     pub claimed_at: DateTime<Utc>,
-    /// `completed`, `retried`, `snoozed`, `handed_back`, `lost`, `discarded` or `cancelled`; `None` while it runs.
+    /// `completed`, `retried`, `snoozed`, `awaiting`, `handed_back`, `lost`, `discarded` or `cancelled`; `None` while it runs.
     pub outcome: Option<String>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
@@ -79,7 +94,7 @@ pub struct UnfinishedJob {
     pub id: i64,
     /// Its queue.
     pub queue: String,
-    /// `available`, `scheduled`, `retryable` or `running`.
+    /// `available`, `scheduled`, `retryable`, `pending` or `running`.
     pub state: String,
     /// Higher runs first.
     pub priority: i16,
@@ -104,6 +119,8 @@ pub struct QueueStanding {
     pub ready: i64,
     /// Jobs that wait for their time.
     pub later: i64,
+    /// Jobs that wait for other jobs.
+    pub pending: i64,
     /// Jobs that run.
     pub running: i64,
     /// For how many seconds the oldest one has been due.
@@ -123,7 +140,7 @@ pub async fn find_job(pool: &PgPool, job: JobId) -> Result<Option<JobDetails>, Q
     sqlx::query_as(sql(
         "select id, queue, kind, state, reason, args::text as args, priority, run_at, attempt, interruptions, max_attempts,
                 worker_id, worker_name, enqueued_at, attempted_at, finished_at, source, traceparent, not_after, unique_key,
-                errors::text as errors
+                errors::text as errors, version, workflow, done, total, note, progress_at, result
          from botticelli.job($1)",
     ))
     .bind(job)
@@ -174,7 +191,7 @@ pub async fn list_unfinished(
 /// [`QueueError::Database`] when the statement fails.
 pub async fn standing(pool: &PgPool) -> Result<Vec<QueueStanding>, QueueError> {
     sqlx::query_as(sql(
-        "select queue, is_paused, ready, later, running, extract(epoch from oldest_ready_age)::float8 as oldest_ready_seconds,
+        "select queue, is_paused, ready, later, pending, running, extract(epoch from oldest_ready_age)::float8 as oldest_ready_seconds,
                 (select coalesce(sum(completed), 0)::bigint from botticelli.queue_throughput done
                  where done.queue = depth.queue) as completed_last_hour,
                 (select count(*) from botticelli.dead_jobs dead where dead.queue = depth.queue) as dead

@@ -23,6 +23,10 @@ pub struct Pruned {
     pub keys_deleted: i32,
     /// Cancellations that came too late.
     pub cancellations_deleted: i32,
+    /// What jobs had told.
+    pub reports_deleted: i32,
+    /// Workflows that had ended.
+    pub workflows_deleted: i32,
     is_done: bool,
 }
 
@@ -62,6 +66,8 @@ pub async fn prune(pool: &PgPool, history: Duration, dead: Duration) -> Result<P
             dead_deleted: all.dead_deleted + some.dead_deleted,
             keys_deleted: all.keys_deleted + some.keys_deleted,
             cancellations_deleted: all.cancellations_deleted + some.cancellations_deleted,
+            reports_deleted: all.reports_deleted + some.reports_deleted,
+            workflows_deleted: all.workflows_deleted + some.workflows_deleted,
             is_done: some.is_done,
         };
         if all.is_done {

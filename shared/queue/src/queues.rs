@@ -30,7 +30,7 @@ pub async fn register_queue(
     Ok(())
 }
 
-/// Whether a job of this queue runs, is due, or waits for its next try. One that is only due later does not count.
+/// Whether a job of this queue runs, is due, or waits for its next try or for other jobs. One that is only due later does not count.
 ///
 /// # Errors
 ///
@@ -38,7 +38,8 @@ pub async fn register_queue(
 pub async fn has_unfinished(connection: &mut PgConnection, queue: &str) -> Result<bool, QueueError> {
     sqlx::query_scalar(sql("select exists (
            select from botticelli.waiting_jobs where queue = $1 and (run_at <= now() or attempt > interruptions))
-           or exists (select from botticelli.claims where queue = $1)"))
+           or exists (select from botticelli.claims where queue = $1)
+           or exists (select from botticelli.pending_jobs where queue = $1)"))
     .bind(queue)
     .fetch_one(connection)
     .await

@@ -30,6 +30,17 @@ pub enum PutBack {
     },
 }
 
+impl PutBack {
+    /// What the database answered: no row when the job was not the worker's, and a reason when it was cancelled.
+    pub(crate) fn read(answer: &[Option<String>], lease: Lease) -> Result<Self, QueueError> {
+        match answer {
+            [] => Err(QueueError::LeaseLost(lease)),
+            [Some(reason), ..] => Ok(Self::Cancelled { reason: reason.clone() }),
+            [None, ..] => Ok(Self::Waits),
+        }
+    }
+}
+
 /// Makes sure that the job is still held under `lease`, and keeps it so until the transaction ends: a rescue waits.
 ///
 /// # Errors
@@ -187,21 +198,17 @@ async fn put_back(
     error: Option<&str>,
     interruptions: i32,
 ) -> Result<PutBack, QueueError> {
-    let put_back: Option<Option<String>> = sqlx::query_scalar(sql(include_str!("sql/put_back.sql")))
+    let put_back: Vec<Option<String>> = sqlx::query_scalar(sql(include_str!("sql/put_back.sql")))
         .bind(lease.worker)
         .bind(lease.claim)
         .bind(place(lease))
         .bind(delay.as_secs_f64())
         .bind(error.map(storable))
         .bind(interruptions)
-        .fetch_optional(connection)
+        .fetch_all(connection)
         .await
         .map_err(QueueError::while_doing("put a job back"))?;
-    match put_back {
-        None => Err(QueueError::LeaseLost(lease)),
-        Some(None) => Ok(PutBack::Waits),
-        Some(Some(reason)) => Ok(PutBack::Cancelled { reason }),
-    }
+    PutBack::read(&put_back, lease)
 }
 
 async fn bury(
@@ -229,14 +236,14 @@ fn no_places(lease: Lease) -> Vec<u8> {
 }
 
 /// The bit string that has the lease's own place set.
-fn place(lease: Lease) -> String {
+pub(crate) fn place(lease: Lease) -> String {
     (0..lease.claim_size)
         .map(|place| if place == lease.place { '1' } else { '0' })
         .collect()
 }
 
 /// PostgreSQL takes any text but one with NUL in it; an error must not be what keeps its job from being settled.
-fn storable(text: &str) -> String {
+pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }
 

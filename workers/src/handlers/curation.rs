@@ -9,7 +9,7 @@ use botticelli_posts::{InReview, Verdict, take_for_review};
 use botticelli_queue::ClaimedJob;
 use serde_json::{Value, json};
 
-use super::{narrative_of, run_narrative};
+use super::{narrative_of, run_narrative, tell};
 use crate::{
     outcome::{Blame, JobFailure, NarrativeFailure, Outcome, Work},
     ports::PostTables,
@@ -29,7 +29,8 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
     let narrative = narrative_of(actor, None)?;
     let mut review = Review::default();
     let mut failure = None;
-    for post in &posts {
+    for (post, done) in posts.iter().zip(0..) {
+        tell(shop, job, done, posts.len()).await;
         match judge(shop, actor, job, &narrative, post, &mut review).await {
             Ok(verdict) => review.verdicts.push(verdict),
             Err(NarrativeFailure {

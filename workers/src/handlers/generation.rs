@@ -1,14 +1,19 @@
 //! Generation: runs a narrative and stores its outputs as potential posts.
+//!
+//! A carousel of several rounds becomes a job for each of them, so that they run side by side where there are slots, and a
+//! round that fails is tried again alone. The job itself waits for them and then says what came of them.
+
+use std::num::NonZeroU32;
 
 use botticelli_jobs::{NarrativeArgs, read_args};
-use botticelli_narrative::Output;
+use botticelli_narrative::{Narrative, Output};
 use botticelli_posts::{Draft, waiting};
-use botticelli_queue::ClaimedJob;
-use serde_json::Value;
+use botticelli_queue::{ClaimedJob, Need, needs_of};
+use serde_json::{Value, json};
 
 use super::{narrative_of, run_metadata, run_narrative};
 use crate::{
-    outcome::{JobFailure, Outcome, Work},
+    outcome::{JobFailure, Outcome, Rounds, Work},
     ports::PostTables,
     shop::{ActorSpec, Shop},
 };
@@ -26,6 +31,15 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
         }
     }
     let narrative = narrative_of(actor, args.narrative_name.as_deref())?;
+    let rounds = narrative.iterations(args.iterations.map(NonZeroU32::get));
+    if args.round.is_none() && rounds > 1 {
+        let asked_for = asked_for(shop, job).await?;
+        return if asked_for.is_empty() {
+            ask_for_rounds(&narrative, &args, rounds)
+        } else {
+            Ok(gathered(&narrative, &asked_for))
+        };
+    }
     let tables = PostTables {
         pool: Some(&shop.pool),
         in_hand: None,
@@ -42,6 +56,68 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
         failures,
         traceparent: None,
     })
+}
+
+/// The rounds that this job has asked for before.
+async fn asked_for(shop: &Shop, job: &ClaimedJob) -> Result<Vec<Need>, JobFailure> {
+    if job.workflow.is_none() {
+        return Ok(Vec::new());
+    }
+    let mut needs = needs_of(&shop.pool, job.lease.job)
+        .await
+        .map_err(|error| JobFailure::retry(&error))?;
+    needs.retain(|need| need.is_child);
+    Ok(needs)
+}
+
+fn ask_for_rounds(narrative: &Narrative, args: &NarrativeArgs, rounds: u32) -> Result<Outcome, JobFailure> {
+    let args: Result<Vec<Value>, _> = (1..=rounds)
+        .map(|round| {
+            serde_json::to_value(NarrativeArgs {
+                iterations: NonZeroU32::new(rounds),
+                round: NonZeroU32::new(round),
+                ..args.clone()
+            })
+        })
+        .collect();
+    Ok(Outcome {
+        metadata: json!({ "narrative": narrative.name(), "rounds": rounds }),
+        work: Work::Rounds(Rounds {
+            args: args.map_err(|error| JobFailure::discard(&error))?,
+            one_by_one: !narrative.continues_on_error(),
+        }),
+        succeeded: 0,
+        failures: Vec::new(),
+        traceparent: None,
+    })
+}
+
+/// What came of the rounds. Each has stored its posts itself.
+fn gathered(narrative: &Narrative, rounds: &[Need]) -> Outcome {
+    let is_completed = |round: &&Need| round.outcome.as_deref() == Some("completed");
+    let posts: Vec<&Value> = rounds
+        .iter()
+        .filter_map(|round| round.result.as_ref()?.get("potential_posts")?.as_array())
+        .flatten()
+        .collect();
+    let failures = rounds.iter().filter(|round| !is_completed(round)).map(|round| {
+        let outcome = round.outcome.as_deref().unwrap_or("never ended");
+        let reason = round.reason.as_deref().unwrap_or("nothing is known of why");
+        format!("{} (job {}) was {outcome}: {reason}", round.name, round.id)
+    });
+    Outcome {
+        metadata: json!({
+            "narrative": narrative.name(),
+            "rounds": rounds.len(),
+            "rounds_completed": rounds.iter().filter(is_completed).count(),
+            "potential_posts": posts,
+        }),
+        work: Work::Gathered,
+        // Their acts are counted where they were played.
+        succeeded: 0,
+        failures: failures.collect(),
+        traceparent: None,
+    }
 }
 
 /// The table that generation writes; the only `target` that its narratives may have.

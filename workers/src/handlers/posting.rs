@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tracing::Instrument;
 
-use super::narrative_of;
+use super::{narrative_of, tell};
 use crate::{
     outcome::{JobFailure, Outcome, Work, chain, one_line},
     ports::{NoCheckpoints, PostTables},
@@ -78,7 +78,8 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
     }
     let mut messages = Vec::new();
     let mut failures = Vec::new();
-    for delivery in &deliveries {
+    for (delivery, done) in deliveries.iter().zip(0..) {
+        tell(shop, job, done, deliveries.len()).await;
         match publish(shop, job, platform, delivery).await {
             Ok(Published::Message(id)) => messages.push(id),
             Ok(Published::Not(reason)) => failures.push(reason),
@@ -141,6 +142,7 @@ async fn plan_next(
         act_timeout: shop.act_timeout,
         seed: None,
         iterations: None,
+        round: None,
     };
     let run = botticelli_narrative::run(narrative, &ports, &options, &mut |_, _| ())
         .await

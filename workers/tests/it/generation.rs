@@ -52,3 +52,20 @@ async fn a_draft_is_stored_with_where_it_comes_from() {
     let kept = "select count(*) from botticelli.act_checkpoints";
     assert_eq!(bench.database.row(kept).await, "0");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn how_far_a_generation_is_can_be_seen_while_it_runs() {
+    let bench = Bench::new().await;
+    bench.database.execute(HALT_CURATION).await;
+    bench.llm.hold_from(2);
+    let two_rounds = r#"select botticelli.enqueue('say', '{"iterations": 2}')"#;
+    bench.database.execute(two_rounds).await;
+    bench.llm.request(2).await;
+    let progress = "select done, total, note from botticelli.running_jobs";
+    assert_eq!(bench.database.row(progress).await, "1|2|1/say");
+    let log = "select level, message from botticelli.job_log(1)";
+    let line = bench.database.row(log).await;
+    assert!(line.starts_with("info|act 1/say was played by stub: "), "{line}");
+    bench.llm.release();
+    bench.ended(1).await;
+}

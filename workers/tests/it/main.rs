@@ -12,5 +12,6 @@ mod leases;
 mod messages;
 mod outages;
 mod posting;
+mod rounds;
 mod strays;
 mod unreadable_arguments;

@@ -26,6 +26,16 @@ pub enum RunError {
         /// What was asked for.
         iterations: u32,
     },
+    /// The run asks for a repetition that there is not.
+    #[error("narrative `{narrative}` has no round {round}; it is repeated {iterations} times")]
+    Round {
+        /// The narrative.
+        narrative: String,
+        /// What was asked for.
+        round: u32,
+        /// How often it is repeated.
+        iterations: u32,
+    },
     /// An act failed.
     #[error("act {number} `{act}` of narrative `{narrative}` failed")]
     Act {
@@ -85,7 +95,7 @@ impl RunError {
     pub fn failure(&self) -> Option<&ActFailure> {
         match self {
             Self::Act { failure, .. } => Some(failure),
-            Self::MissingArguments { .. } | Self::Iterations { .. } => None,
+            Self::MissingArguments { .. } | Self::Iterations { .. } | Self::Round { .. } => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! One run: repetitions, narratives in narratives, and what they add up to.
 
-use std::pin::Pin;
+use std::{ops::RangeInclusive, pin::Pin};
 
 use super::{
     NarrativeRun, Output, RunError, RunOptions,
@@ -50,20 +50,19 @@ impl<'a> Session<'a> {
 
     /// Plays the run's own narrative.
     pub(super) async fn play(mut self, narrative: &Narrative) -> Result<NarrativeRun, RunError> {
-        let carousel = narrative.carousel;
-        let iterations = self
-            .options
-            .iterations
-            .or(carousel.map(|carousel| carousel.iterations))
-            .unwrap_or(1);
-        let patient = carousel.is_some_and(|carousel| carousel.continue_on_error);
+        let iterations = narrative.iterations(self.options.iterations);
+        let rounds = match self.options.round {
+            Some(round) => round..=round,
+            None => 1..=iterations,
+        };
+        let patient = narrative.continues_on_error();
         let place = Place {
             steps: String::new(),
             iteration: 1,
             iterations,
             target: None,
         };
-        self.repeat(narrative, place, patient).await?;
+        self.repeat(narrative, place, rounds, patient).await?;
         Ok(self.run)
     }
 
@@ -72,17 +71,23 @@ impl<'a> Session<'a> {
         match narrative.carousel {
             Some(carousel) => {
                 place.iterations = carousel.iterations;
-                self.repeat(narrative, place, carousel.continue_on_error)
+                self.repeat(narrative, place, 1..=carousel.iterations, carousel.continue_on_error)
             }
             None => self.once(narrative, place),
         }
     }
 
-    fn repeat<'s>(&'s mut self, narrative: &'s Narrative, place: Place, patient: bool) -> Playing<'s> {
+    fn repeat<'s>(
+        &'s mut self,
+        narrative: &'s Narrative,
+        place: Place,
+        rounds: RangeInclusive<u32>,
+        patient: bool,
+    ) -> Playing<'s> {
         Box::pin(async move {
             let mut replies = Vec::new();
             let mut last_failure = None;
-            for iteration in 1..=place.iterations {
+            for iteration in rounds {
                 let steps = format!("{}{iteration}/", place.steps);
                 let turn = Place {
                     steps,

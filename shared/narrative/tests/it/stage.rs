@@ -102,6 +102,7 @@ pub(crate) fn options(args: Value) -> RunOptions {
         act_timeout: Duration::from_mins(1),
         seed: None,
         iterations: None,
+        round: None,
     }
 }
 

@@ -3,11 +3,14 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use apalis_core::error::BoxDynError;
-use sqlx::{PgConnection, Postgres, pool::PoolConnection};
+use serde_json::Value;
+use sqlx::{Connection, PgConnection, Postgres, pool::PoolConnection};
 use tokio::sync::mpsc;
 
-use super::{HandlerError, Shared, chain};
-use crate::{ClaimedJob, Finished, Lease, QueueError, complete_all, discard, retry, snooze};
+use super::{Answer, HandlerError, Shared, chain};
+use crate::{
+    ClaimedJob, Finished, Lease, QueueError, complete_all, discard, json_text::fitting, retry, save_result, snooze,
+};
 
 /// Ends recorded together at most.
 const LARGEST_FLUSH: usize = 4000;
@@ -15,22 +18,31 @@ const LARGEST_FLUSH: usize = 4000;
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Settles what finishes until all who could finish something are gone.
-pub(super) async fn settle_all(shared: Arc<Shared>, mut results: mpsc::UnboundedReceiver<Finished<()>>) {
+pub(super) async fn settle_all<R: Answer>(shared: Arc<Shared>, mut results: mpsc::UnboundedReceiver<Finished<R>>) {
     let mut finished = Vec::with_capacity(LARGEST_FLUSH);
     // Kept: to take it from the pool each time would be a round trip each time.
     let mut connection = None;
     while results.recv_many(&mut finished, LARGEST_FLUSH).await > 0 {
-        let completed: Vec<Lease> = finished
-            .iter()
-            .filter(|end| end.result.is_ok())
-            .map(|end| end.job.lease)
-            .collect();
-        record(&shared, &mut connection, &End::Completed(&completed)).await;
+        let mut completed = Completed::default();
         for end in &finished {
-            if let Err(error) = &end.result {
-                record(&shared, &mut connection, &End::Failed(&end.job, error)).await;
+            match &end.result {
+                Ok(answer) => match answer.result() {
+                    None => completed.leases.push(end.job.lease),
+                    Some(result) => match fitting(result) {
+                        Ok(()) => {
+                            completed.leases.push(end.job.lease);
+                            completed.results.push((end.job.lease, result));
+                        }
+                        Err(reason) => {
+                            let error: BoxDynError = Box::new(HandlerError::Discard(format!("the result {reason}")));
+                            record(&shared, &mut connection, &End::Failed(&end.job, &error)).await;
+                        }
+                    },
+                },
+                Err(error) => record(&shared, &mut connection, &End::Failed(&end.job, error)).await,
             }
         }
+        record(&shared, &mut connection, &End::Completed(&completed)).await;
         // Neighbours in a claim mostly end together.
         for of_claim in finished.chunk_by(|a, b| a.job.lease.claim == b.job.lease.claim) {
             shared.settled(of_claim[0].job.lease.claim, of_claim.len());
@@ -39,8 +51,15 @@ pub(super) async fn settle_all(shared: Arc<Shared>, mut results: mpsc::Unbounded
     }
 }
 
+/// Jobs that are done, and what came of some of them.
+#[derive(Default)]
+struct Completed<'a> {
+    leases: Vec<Lease>,
+    results: Vec<(Lease, &'a Value)>,
+}
+
 enum End<'a> {
-    Completed(&'a [Lease]),
+    Completed(&'a Completed<'a>),
     Failed(&'a ClaimedJob, &'a BoxDynError),
 }
 
@@ -51,6 +70,11 @@ async fn record(shared: &Shared, connection: &mut Option<PoolConnection<Postgres
         match try_to_record(shared, connection, end).await {
             Ok(()) => return,
             Err(QueueError::LeaseLost(lease)) => return report_lost(lease),
+            // Asking again would not help; the end of the lease returns the jobs.
+            Err(QueueError::Invalid(reason)) => {
+                let queue = &shared.queue;
+                return tracing::error!(queue.name = %queue, error = reason, "Could not record ends of jobs of {queue}: {reason}");
+            }
             Err(error) => {
                 *connection = None;
                 let queue = &shared.queue;
@@ -72,8 +96,8 @@ async fn try_to_record(
         none => none.insert(shared.connection().await?),
     };
     let (job, error) = match end {
-        End::Completed(leases) => {
-            for lease in complete_all(connection, leases).await? {
+        End::Completed(completed) => {
+            for lease in complete_with_results(connection, completed).await? {
                 report_lost(lease);
             }
             return Ok(());
@@ -87,6 +111,24 @@ async fn try_to_record(
         Some(HandlerError::RetryAfter { error, after }) => retry(connection, job, *after, error).await.map(drop),
         None => retry(connection, job, back_off(), &chain(error)).await.map(drop),
     }
+}
+
+/// Completes jobs and keeps their results in one transaction. Gives the leases that are lost.
+async fn complete_with_results(
+    connection: &mut PgConnection,
+    completed: &Completed<'_>,
+) -> Result<Vec<Lease>, QueueError> {
+    if completed.results.is_empty() {
+        return complete_all(connection, &completed.leases).await;
+    }
+    let failed = || QueueError::while_doing("complete jobs");
+    let mut transaction = connection.begin().await.map_err(failed())?;
+    let lost = complete_all(&mut transaction, &completed.leases).await?;
+    for (lease, result) in completed.results.iter().filter(|(lease, _)| !lost.contains(lease)) {
+        save_result(&mut transaction, *lease, result).await?;
+    }
+    transaction.commit().await.map_err(failed())?;
+    Ok(lost)
 }
 
 /// A number in 0..1 that differs from job to job and from try to try.

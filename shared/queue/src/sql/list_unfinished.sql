@@ -20,12 +20,22 @@ waiting as materialized (
       when 'retryable' then run_at > now() and attempt > interruptions
       when 'scheduled' then run_at > now() and attempt = interruptions
       when 'running' then false
+      when 'pending' then false
       else true
     end
+  order by id
+  limit $3
+),
+pending as materialized (
+  select id, queue, priority, run_at, attempt, enqueued_at
+  from botticelli.pending_jobs
+  where ($1::text is null or queue = $1) and ($2::text is null or $2 = 'pending')
   order by id
   limit $3
 )
 select id, queue, 'running' as state, priority, run_at, attempt, enqueued_at, worker_name from running
 union all
 select id, queue, state, priority, run_at, attempt, enqueued_at, null from waiting
+union all
+select id, queue, 'pending', priority, run_at, attempt, enqueued_at, null from pending
 limit $3

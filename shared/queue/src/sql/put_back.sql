@@ -14,7 +14,7 @@ cancelled as materialized (
 returned as (
   insert into botticelli.waiting_jobs (
     id, queue, kind, args, priority, run_at, rank, is_ready, is_suspect, attempt, interruptions, max_attempts, enqueued_at, source,
-    traceparent, errors, not_after, unique_key, limit_key
+    traceparent, errors, not_after, unique_key, limit_key, version, workflow
   )
   select
     job.id, ended.queue, job.kind, job.args, job.priority, due.at, due.at - make_interval(mins => job.priority), $4 <= 0,
@@ -25,7 +25,7 @@ returned as (
       when $5::text is null then job.errors
       else coalesce(job.errors, '[]') || jsonb_build_array(jsonb_build_object('attempt', job.attempt, 'at', now(), 'error', $5::text))
     end,
-    job.not_after, job.unique_key, job.limit_key
+    job.not_after, job.unique_key, job.limit_key, job.version, job.workflow
   from ended,
     unnest(ended.jobs) with ordinality as job,
     lateral (

@@ -15,12 +15,12 @@ cancelled as materialized (
 )
 insert into botticelli.waiting_jobs (
   id, queue, kind, args, priority, run_at, rank, is_suspect, attempt, interruptions, max_attempts, enqueued_at, source,
-  traceparent, errors, not_after, unique_key, limit_key
+  traceparent, errors, not_after, unique_key, limit_key, version, workflow
 )
 select
   job.id, ended.queue, job.kind, job.args, job.priority, job.run_at, job.run_at - make_interval(mins => job.priority),
   job.is_suspect, job.attempt, job.interruptions + 1, job.max_attempts, job.enqueued_at, job.source, job.traceparent, job.errors,
-  job.not_after, job.unique_key, job.limit_key
+  job.not_after, job.unique_key, job.limit_key, job.version, job.workflow
 from ended, unnest(ended.jobs) with ordinality as job
 where get_bit(ended.places, job.ordinality::integer - 1) = 1
   and not exists (select from cancelled where cancelled.id = job.id)

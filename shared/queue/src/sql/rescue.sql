@@ -43,12 +43,14 @@ ended as materialized (
 buried as (
   insert into botticelli.dead_jobs (
     id, queue, kind, args, state, priority, run_at, attempt, interruptions, max_attempts, enqueued_at, attempted_at,
-    source, traceparent, errors, reason, unique_key, limit_key
+    source, traceparent, errors, reason, unique_key, limit_key, version, workflow
   )
   select
     id, queue, kind, args, 'discarded', priority, run_at, attempt, interruptions, max_attempts, enqueued_at, claimed_at,
-    source, traceparent, all_errors, 'the worker was lost while it ran this job, on its last try', unique_key, limit_key
+    source, traceparent, all_errors, 'the worker was lost while it ran this job, on its last try', unique_key, limit_key, version, workflow
   from ended where fate = 'discarded'
+  -- The order in which workflows are locked.
+  order by workflow
 ),
 freed as (
   update botticelli.job_keys set held_until = null
@@ -64,11 +66,11 @@ freed as (
 returned as (
   insert into botticelli.waiting_jobs (
     id, queue, kind, args, priority, run_at, rank, is_suspect, attempt, interruptions, max_attempts, enqueued_at, source,
-    traceparent, errors, not_after, unique_key, limit_key
+    traceparent, errors, not_after, unique_key, limit_key, version, workflow
   )
   select
     id, queue, kind, args, priority, run_at, run_at - make_interval(mins => priority), true, attempt, interruptions,
-    max_attempts, enqueued_at, source, traceparent, all_errors, not_after, unique_key, limit_key
+    max_attempts, enqueued_at, source, traceparent, all_errors, not_after, unique_key, limit_key, version, workflow
   from ended where fate = 'waits'
 )
 select id, queue, attempt, fate = 'discarded' as discarded, fate = 'cancelled' as cancelled from ended

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use botticelli_queue::{
-    NewJob, QueueError, Source, Wakeup, Wakeups, complete, enqueue, enqueue_unless_waiting, has_unfinished, retry,
+    JobOptions, NewJob, QueueError, Source, Wakeup, Wakeups, complete, enqueue, enqueue_unless_waiting, has_unfinished,
+    retry,
 };
 use serde_json::{Value, json};
 
@@ -14,6 +15,7 @@ async fn refusal(bench: &Bench, queue: &str, args: Value) -> String {
         args,
         source: Source::Sql,
         traceparent: None,
+        options: JobOptions::default(),
     };
     match enqueue(&mut connection, &job).await {
         Err(QueueError::Invalid(reason)) => reason,
@@ -22,8 +24,11 @@ async fn refusal(bench: &Bench, queue: &str, args: Value) -> String {
 }
 
 /// The SQLSTATE and the message of a statement that must fail.
-async fn refused_sql(bench: &Bench, sql: &'static str) -> (String, String) {
-    let error = sqlx::raw_sql(sql).execute(&bench.database.pool).await.unwrap_err();
+pub(crate) async fn refused_sql(bench: &Bench, sql: &str) -> (String, String) {
+    let error = sqlx::raw_sql(sqlx::AssertSqlSafe(sql))
+        .execute(&bench.database.pool)
+        .await
+        .unwrap_err();
     let refusal = error.as_database_error().unwrap();
     (refusal.code().unwrap().into_owned(), refusal.message().to_owned())
 }
@@ -36,6 +41,7 @@ async fn a_job_exists_exactly_if_the_enqueuing_transaction_commits() {
         args: json!({}),
         source: Source::Sql,
         traceparent: None,
+        options: JobOptions::default(),
     };
     let mut transaction = bench.database.pool.begin().await.unwrap();
     enqueue(&mut transaction, &job).await.unwrap();
@@ -189,6 +195,7 @@ async fn a_job_is_not_enqueued_behind_one_that_waits_already() {
         args: json!({}),
         source: Source::After,
         traceparent: None,
+        options: JobOptions::default(),
     };
     let mut connection = bench.database.pool.acquire().await.unwrap();
     assert!(enqueue_unless_waiting(&mut connection, &job).await.unwrap().is_some());
@@ -207,6 +214,7 @@ async fn a_waiting_job_that_stands_in_for_a_new_one_runs_after_the_commit() {
         args: json!({}),
         source: Source::After,
         traceparent: None,
+        options: JobOptions::default(),
     };
     let mut first = bench.database.pool.begin().await.unwrap();
     assert!(enqueue_unless_waiting(&mut first, &job).await.unwrap().is_none());

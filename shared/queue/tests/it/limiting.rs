@@ -46,7 +46,7 @@ impl Bench {
         self.database.execute(&statement).await;
     }
 
-    async fn claim_up_to(&self, jobs: u16) -> Vec<ClaimedJob> {
+    pub(crate) async fn claim_up_to(&self, jobs: u16) -> Vec<ClaimedJob> {
         let claimed = claim(&self.database.pool, &self.queue, room(jobs), self.worker).await;
         claimed.unwrap().jobs
     }

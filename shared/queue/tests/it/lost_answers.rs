@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use botticelli_queue::{NewJob, QueueError, Source, claim, complete, enqueue, put_back_strays};
+use botticelli_queue::{JobOptions, NewJob, QueueError, Source, claim, complete, enqueue, put_back_strays};
 use botticelli_testkit::FaultProxy;
 use serde_json::json;
 use sqlx::{Connection, PgConnection, PgPool};
@@ -74,6 +74,7 @@ async fn a_job_whose_enqueue_was_not_answered_is_there_once() {
         args: json!({}),
         source: Source::Cli,
         traceparent: None,
+        options: JobOptions::default(),
     };
     let id = enqueue(&mut transaction, &job).await.unwrap();
     proxy.cut_after(0);

@@ -18,14 +18,17 @@ mod lost_answers;
 mod model;
 mod pooling;
 mod pruning;
+mod reporting;
 mod rescuing;
 mod settling;
+mod typed_jobs;
 mod waking;
+mod workflows;
 
 use std::{sync::Arc, time::Duration};
 
 use botticelli_queue::{
-    ClaimedJob, JobId, NewJob, Room, Source, WorkerId, claim, enqueue, register_queue, register_worker,
+    ClaimedJob, JobId, JobOptions, NewJob, Room, Source, WorkerId, claim, enqueue, register_queue, register_worker,
 };
 use botticelli_testkit::TestDatabase;
 use serde_json::json;
@@ -71,6 +74,7 @@ impl Bench {
                 args: json!({}),
                 source: Source::Cli,
                 traceparent: None,
+                options: JobOptions::default(),
             },
         )
         .await
@@ -91,6 +95,11 @@ impl Bench {
     async fn claim_one(&self) -> ClaimedJob {
         self.enqueue().await;
         self.claim().await.pop().expect("the job is due")
+    }
+
+    async fn finish(&self, job: &ClaimedJob) {
+        let mut connection = self.database.pool.acquire().await.unwrap();
+        botticelli_queue::complete(&mut connection, job.lease).await.unwrap();
     }
 
     async fn execute(&self, sql: &'static str) {

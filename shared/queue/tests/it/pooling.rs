@@ -1,8 +1,9 @@
 //! Behind a connection pooler in transaction mode: what producers and operators do works there.
 
 use botticelli_queue::{
-    Cancelled, DeadFilter, JobId, NewJob, QueueError, QueueLimits, Source, Wakeup, Wakeups, cancel, enqueue,
-    enqueue_bulk, find_job, limit_queue, list_unfinished, redrive, redrive_all, standing, tries,
+    Cancelled, DeadFilter, JobId, JobOptions, NewJob, NewJobs, QueueError, QueueLimits, Source, Wakeup, Wakeups,
+    WorkflowJob, cancel, cancel_workflow, enqueue, enqueue_bulk, enqueue_many, enqueue_workflow, find_job, job_log,
+    limit_queue, list_unfinished, redrive, redrive_all, standing, tries, workflow,
 };
 use botticelli_testkit::{PgBouncer, PoolMode};
 use serde_json::json;
@@ -28,6 +29,7 @@ async fn enqueue_one(pool: &PgPool, limit: u32) -> Result<JobId, QueueError> {
         args: json!({ "limit": limit }),
         source: Source::Cli,
         traceparent: None,
+        options: JobOptions::default(),
     };
     let id = enqueue(&mut transaction, &job).await?;
     transaction.commit().await.unwrap();
@@ -66,7 +68,7 @@ async fn a_job_that_came_through_a_pooler_is_announced_to_those_who_are_connecte
 }
 
 #[tokio::test]
-async fn jobs_in_bulk_and_limits_go_through_a_pooler() {
+async fn jobs_in_bulk_workflows_and_limits_go_through_a_pooler() {
     let bench = Bench::new().await;
     let pooler = PgBouncer::before(&bench.database.url, PoolMode::Transaction).await;
     // Two clients, whose statements would have the same names.
@@ -74,14 +76,28 @@ async fn jobs_in_bulk_and_limits_go_through_a_pooler() {
         let mut transaction = client.begin().await.unwrap();
         let args = (1..=10).map(|limit| json!({ "limit": limit }));
         assert_eq!(enqueue_bulk(&mut transaction, "posting", args).await.unwrap(), 10);
+        let jobs = NewJobs {
+            queue: "posting",
+            args: &[json!({}), json!({ "limit": 2 })],
+            source: Source::Sql,
+            traceparent: None,
+            options: JobOptions::default(),
+        };
+        assert_eq!(enqueue_many(&mut transaction, &jobs).await.unwrap().len(), 2);
+        let jobs = [WorkflowJob::new("a", "posting", json!({}))];
+        let (flow, _) = enqueue_workflow(&mut transaction, None, &jobs, Source::Sql, None)
+            .await
+            .unwrap();
         let limits = QueueLimits {
             max_running: Some(3),
             ..QueueLimits::default()
         };
         limit_queue(&mut transaction, "posting", &limits).await.unwrap();
         transaction.commit().await.unwrap();
+        assert_eq!(workflow(&client, flow).await.unwrap().len(), 1);
+        assert_eq!(cancel_workflow(&client, flow, None, "alice").await.unwrap(), 1);
     }
-    assert_eq!(bench.database.row("select count(*) from botticelli.jobs").await, "20");
+    assert_eq!(bench.database.row("select count(*) from botticelli.jobs").await, "24");
     assert_eq!(bench.claim().await.len(), 3);
 }
 
@@ -96,6 +112,7 @@ async fn operators_look_at_jobs_and_end_them_through_a_pooler() {
         assert_eq!(listed.len(), 1);
         assert_eq!(find_job(&client, job).await.unwrap().unwrap().state, "available");
         assert_eq!(tries(&client, job).await.unwrap().len(), 0);
+        assert_eq!(job_log(&client, job).await.unwrap().len(), 0);
         assert_eq!(standing(&client).await.unwrap()[0].ready, 1);
         assert_eq!(cancel(&client, job, None, "alice").await.unwrap(), Cancelled::AtOnce);
         redrive(&client, job).await.unwrap();

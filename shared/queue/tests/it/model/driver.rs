@@ -11,8 +11,8 @@ use std::{
 };
 
 use botticelli_queue::{
-    ClaimId, ClaimedJob, NewJob, Room, Source, WorkerId, claim, enqueue_unless_waiting, forget_dead_workers, promote,
-    put_back_strays, register_queue, register_worker, release_worker, renew_lease,
+    ClaimId, ClaimedJob, JobOptions, NewJob, Room, Source, WorkerId, claim, enqueue_unless_waiting,
+    forget_dead_workers, promote, put_back_strays, register_queue, register_worker, release_worker, renew_lease,
 };
 use botticelli_testkit::TestDatabase;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -303,6 +303,7 @@ impl Sequence<'_> {
             args: serde_json::json!({}),
             source: Source::After,
             traceparent: None,
+            options: JobOptions::default(),
         };
         let mut connection = self.pool.acquire().await.map_err(said)?;
         let enqueued = enqueue_unless_waiting(&mut connection, &job).await.map_err(said)?;

@@ -1,0 +1,154 @@
+//! What a job tells about itself: how far it is, what it noted, what came of it.
+
+use botticelli_database::{sessionless, sql};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
+
+use crate::{JobId, Lease, QueueError, json_text::fitting, refusal::refused, settle::storable};
+
+/// Characters of a note at most; the rest is cut off.
+const LONGEST_NOTE: usize = 1000;
+/// Characters of a line of the log at most; the rest is cut off.
+const LONGEST_LINE: usize = 8000;
+
+/// How far a job is. What is `None` stays as it was told before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress<'a> {
+    /// How much is done.
+    pub done: Option<u32>,
+    /// Of how much.
+    pub total: Option<u32>,
+    /// In words, up to 1,000 characters.
+    pub note: Option<&'a str>,
+}
+
+/// How much a line of a job's log matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// For whoever wrote the handler.
+    Debug,
+    /// What is expected.
+    Info,
+    /// What is not, and was coped with.
+    Warn,
+    /// What failed.
+    Error,
+}
+
+impl LogLevel {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// A line of a job's log.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize)]
+pub struct LogLine {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// In which attempt.
+    pub attempt: i32,
+    /// `debug`, `info`, `warn` or `error`.
+    pub level: String,
+    /// What.
+    pub message: String,
+}
+
+/// Tells how far a job is, for everybody to see while it runs.
+///
+/// # Errors
+///
+/// [`QueueError::LeaseLost`] when the job is not held under `lease` any more, [`QueueError::Database`] when the statement fails.
+pub async fn report_progress(
+    executor: impl PgExecutor<'_>,
+    lease: Lease,
+    progress: Progress<'_>,
+) -> Result<(), QueueError> {
+    let reported: bool = sqlx::query_scalar(sql("select botticelli.report_progress($1, $2, $3, $4, $5, $6, $7, $8)"))
+        .bind(lease.worker)
+        .bind(lease.claim)
+        .bind(i32::from(lease.place))
+        .bind(lease.job)
+        .bind(lease.attempt)
+        .bind(progress.done.map(i64::from))
+        .bind(progress.total.map(i64::from))
+        .bind(progress.note.map(|note| cut(note, LONGEST_NOTE)))
+        .fetch_one(executor)
+        .await
+        .map_err(QueueError::while_doing("report a job's progress"))?;
+    held(reported, lease)
+}
+
+/// Adds a line to the log of a job. Of each job the last thousand lines are kept.
+///
+/// # Errors
+///
+/// As [`report_progress`].
+pub async fn add_to_log(
+    executor: impl PgExecutor<'_>,
+    lease: Lease,
+    level: LogLevel,
+    message: &str,
+) -> Result<(), QueueError> {
+    let added: bool = sqlx::query_scalar(sql("select botticelli.add_to_log($1, $2, $3, $4, $5, $6, $7)"))
+        .bind(lease.worker)
+        .bind(lease.claim)
+        .bind(i32::from(lease.place))
+        .bind(lease.job)
+        .bind(lease.attempt)
+        .bind(level.as_str())
+        .bind(cut(message, LONGEST_LINE))
+        .fetch_one(executor)
+        .await
+        .map_err(QueueError::while_doing("add to a job's log"))?;
+    held(added, lease)
+}
+
+/// Keeps what came of a job, in the transaction that [completes](crate::complete()) it and after that: this alone is not fenced.
+///
+/// # Errors
+///
+/// [`QueueError::Invalid`] when the result takes more than 256 KiB, [`QueueError::Database`] when the statement fails.
+pub async fn save_result(connection: &mut PgConnection, lease: Lease, result: &Value) -> Result<(), QueueError> {
+    fitting(result).map_err(|reason| QueueError::Invalid(format!("the result of job {} {reason}", lease.job)))?;
+    sqlx::query(sql("select botticelli.save_result($1, $2, $3)"))
+        .bind(lease.job)
+        .bind(lease.attempt)
+        .bind(result)
+        .execute(connection)
+        .await
+        .map_err(refused("keep a job's result"))?;
+    Ok(())
+}
+
+/// The log of a job, the first line first.
+///
+/// # Errors
+///
+/// [`QueueError::Database`] when the statement fails.
+pub async fn job_log(pool: &PgPool, job: JobId) -> Result<Vec<LogLine>, QueueError> {
+    sqlx::query_as(sql("select at, attempt, level, message from botticelli.job_log($1)"))
+        .bind(job)
+        .fetch_all(sessionless(pool))
+        .await
+        .map_err(QueueError::while_doing("read a job's log"))
+}
+
+fn cut(text: &str, most: usize) -> String {
+    storable(&text.chars().take(most).collect::<String>())
+}
+
+fn held(is_held: bool, lease: Lease) -> Result<(), QueueError> {
+    if is_held {
+        Ok(())
+    } else {
+        Err(QueueError::LeaseLost(lease))
+    }
+}

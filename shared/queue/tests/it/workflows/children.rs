@@ -1,0 +1,184 @@
+//! Jobs that ask for others while they run, and wait for them.
+
+use botticelli_queue::{
+    Cancelled, OnFailure, PutBack, QueueError, WorkflowJob, await_children, cancel, cancelled_of, has_unfinished,
+    needs_of, retry,
+};
+use serde_json::json;
+
+use crate::Bench;
+
+fn child(name: &str) -> WorkflowJob<'static> {
+    WorkflowJob::new(name, "posting", json!({"limit": 1}))
+}
+
+#[tokio::test]
+async fn a_job_that_waits_for_its_children_gives_its_slot_back_and_runs_again_without_having_used_a_try() {
+    let bench = Bench::new().await;
+    let parent = bench.claim_one().await;
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    let waits = await_children(
+        &mut connection,
+        parent.lease,
+        &[child("x"), child("y")],
+        OnFailure::Cancel,
+        None,
+    )
+    .await;
+    assert_eq!(waits.unwrap(), PutBack::Waits);
+    assert_eq!(bench.state(parent.lease.job).await, "pending");
+    assert!(has_unfinished(&mut connection, "posting").await.unwrap());
+    assert_eq!(bench.database.row("select count(*) from botticelli.claims").await, "0");
+
+    let children = bench.claim().await;
+    assert_eq!(
+        children.iter().map(|job| job.source.as_str()).collect::<Vec<_>>(),
+        ["workflow"; 2]
+    );
+    for job in &children {
+        assert!(bench.claim().await.is_empty());
+        bench.finish(job).await;
+    }
+    let [again] = bench.claim().await.try_into().unwrap();
+    assert_eq!(
+        (again.lease.job, again.lease.attempt, again.tries),
+        (parent.lease.job, 2, 1)
+    );
+    let needs = needs_of(&bench.database.pool, again.lease.job).await.unwrap();
+    assert!(
+        needs
+            .iter()
+            .all(|need| need.is_child && need.outcome.as_deref() == Some("completed"))
+    );
+    // A try that fails is tried again; it does not wait for children that have ended.
+    retry(&mut connection, &again, std::time::Duration::ZERO, "not yet")
+        .await
+        .unwrap();
+    assert_eq!(bench.claim().await[0].lease.job, parent.lease.job);
+}
+
+#[tokio::test]
+async fn a_child_that_fails_ends_its_parent_or_lets_it_run_as_was_asked() {
+    let bench = Bench::new().await;
+    for (on_failure, state) in [(OnFailure::Cancel, "cancelled"), (OnFailure::Run, "available")] {
+        let parent = bench.claim_one().await;
+        let mut connection = bench.database.pool.acquire().await.unwrap();
+        await_children(&mut connection, parent.lease, &[child("x")], on_failure, None)
+            .await
+            .unwrap();
+        let [x] = bench.claim().await.try_into().unwrap();
+        bench.give_up(&x, "no").await;
+        assert_eq!(bench.state(parent.lease.job).await, state);
+    }
+}
+
+#[tokio::test]
+async fn children_end_with_the_job_that_asked_for_them() {
+    let bench = Bench::new().await;
+    let parent = bench.claim_one().await;
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    await_children(
+        &mut connection,
+        parent.lease,
+        &[child("runs"), child("asks too"), child("waits")],
+        OnFailure::Run,
+        None,
+    )
+    .await
+    .unwrap();
+    let [runs, asks] = bench.claim_up_to(2).await.try_into().unwrap();
+    await_children(
+        &mut connection,
+        asks.lease,
+        &[child("grandchild")],
+        OnFailure::Run,
+        None,
+    )
+    .await
+    .unwrap();
+
+    let answer = cancel(&bench.database.pool, parent.lease.job, None, "alice")
+        .await
+        .unwrap();
+    assert_eq!(answer, Cancelled::AtOnce);
+    assert_eq!(
+        cancelled_of(&bench.database.pool, bench.worker).await.unwrap(),
+        [runs.lease.job]
+    );
+    assert_eq!(
+        bench.database.rows("select state from botticelli.jobs").await,
+        ["running"],
+        "all others have ended"
+    );
+    let reason = format!("select reason from botticelli.dead_jobs where id = {}", asks.lease.job);
+    assert_eq!(
+        bench.database.row(&reason).await,
+        format!(
+            "cancelled by alice: job {}, which asked for it, was cancelled",
+            parent.lease.job
+        )
+    );
+    bench.finish(&runs).await;
+    assert!(bench.claim().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_cancelled_job_and_one_that_is_lost_ask_for_nothing() {
+    let bench = Bench::new().await;
+    let parent = bench.claim_one().await;
+    cancel(&bench.database.pool, parent.lease.job, Some("no"), "alice")
+        .await
+        .unwrap();
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    let asked = await_children(&mut connection, parent.lease, &[child("x")], OnFailure::Run, None).await;
+    assert_eq!(
+        asked.unwrap(),
+        PutBack::Cancelled {
+            reason: "cancelled by alice: no".to_owned()
+        }
+    );
+    assert_eq!(bench.state(parent.lease.job).await, "cancelled");
+    let again = await_children(&mut connection, parent.lease, &[child("x")], OnFailure::Run, None).await;
+    assert!(matches!(again, Err(QueueError::LeaseLost(_))));
+    assert_eq!(
+        bench
+            .database
+            .row("select count(*) from botticelli.workflow_jobs")
+            .await,
+        "0"
+    );
+}
+
+#[tokio::test]
+async fn a_child_that_cannot_be_leaves_the_job_with_its_worker() {
+    let bench = Bench::new().await;
+    let parent = bench.claim_one().await;
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    let wrong = WorkflowJob::new("x", "postings", json!({}));
+    let refused = await_children(&mut connection, parent.lease, &[wrong], OnFailure::Run, None).await;
+    assert!(matches!(refused, Err(QueueError::Invalid(reason)) if reason.starts_with("unknown queue \"postings\"")));
+    bench.finish(&parent).await;
+}
+
+#[tokio::test]
+async fn children_are_as_urgent_as_the_job_and_have_its_limit_key() {
+    let bench = Bench::new().await;
+    bench
+        .execute("select botticelli.enqueue('posting', priority => 7, limit_key => 'tenant')")
+        .await;
+    let [parent] = bench.claim().await.try_into().unwrap();
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    let mut urgent = child("urgent");
+    urgent.options.priority = 9;
+    await_children(
+        &mut connection,
+        parent.lease,
+        &[child("x"), urgent],
+        OnFailure::Run,
+        None,
+    )
+    .await
+    .unwrap();
+    let waiting = "select priority, limit_key from botticelli.waiting_jobs order by id";
+    assert_eq!(bench.database.rows(waiting).await, ["7|tenant", "9|tenant"]);
+}
