@@ -2,6 +2,7 @@
 
 mod dead;
 mod show;
+mod workflow;
 
 use std::{
     collections::HashMap,
@@ -37,6 +38,8 @@ pub(crate) enum Command {
     Redrive(dead::Many),
     /// Delete dead jobs for good; without --yes, only count them
     Purge(dead::Many),
+    /// The jobs of a workflow, and what they wait for
+    Workflow(Workflow),
     /// How the queues stand
     Stats(Stats),
 }
@@ -64,6 +67,7 @@ enum State {
     Available,
     Scheduled,
     Retryable,
+    Pending,
     Running,
 }
 
@@ -73,6 +77,7 @@ impl State {
             Self::Available => "available",
             Self::Scheduled => "scheduled",
             Self::Retryable => "retryable",
+            Self::Pending => "pending",
             Self::Running => "running",
         }
     }
@@ -94,6 +99,22 @@ pub(crate) struct Cancel {
     id: i64,
     /// Why, for whoever looks at it later
     #[arg(long)]
+    reason: Option<String>,
+    #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Workflow {
+    /// The workflow's id, as `jobs show` names it
+    id: i64,
+    /// End all of its jobs that have not ended
+    #[arg(long)]
+    cancel: bool,
+    /// Why, for whoever looks at them later
+    #[arg(long, requires = "cancel")]
     reason: Option<String>,
     #[command(flatten)]
     form: Form,
@@ -137,6 +158,7 @@ pub(crate) async fn run(command: Command, environment: HashMap<String, String>) 
         Command::Cancel(arguments) => &arguments.place,
         Command::Dead(arguments) => &arguments.place,
         Command::Redrive(arguments) | Command::Purge(arguments) => &arguments.place,
+        Command::Workflow(arguments) => &arguments.place,
         Command::Stats(arguments) => &arguments.place,
     };
     let by = environment.get("USER").cloned().unwrap_or_else(|| "cli".to_owned());
@@ -149,6 +171,7 @@ pub(crate) async fn run(command: Command, environment: HashMap<String, String>) 
         Command::Dead(arguments) => dead::list(&pool, &arguments).await,
         Command::Redrive(arguments) => dead::redrive_many(&pool, &arguments).await,
         Command::Purge(arguments) => dead::purge_many(&pool, &arguments).await,
+        Command::Workflow(arguments) => workflow::run(&pool, &arguments, &by).await,
         Command::Stats(Stats { form, .. }) => stats(&pool, form).await,
     }
 }
@@ -210,6 +233,7 @@ async fn stats(pool: &PgPool, form: Form) -> Result<Ending> {
                     queue.queue.clone(),
                     queue.ready.to_string(),
                     queue.later.to_string(),
+                    queue.pending.to_string(),
                     queue.running.to_string(),
                     queue
                         .oldest_ready_seconds
@@ -226,6 +250,7 @@ async fn stats(pool: &PgPool, form: Form) -> Result<Ending> {
                 "QUEUE",
                 "READY",
                 "LATER",
+                "PENDING",
                 "RUNNING",
                 "OLDEST READY",
                 "COMPLETED IN 1H",

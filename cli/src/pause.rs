@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Result, bail};
-use botticelli_actors::{list_actors, pause, resume};
+use botticelli_actors::{list_actors, pause, pause_all, resume, resume_all};
 use botticelli_lifecycle::Ending;
 use clap::Args;
 use sqlx::PgPool;
@@ -16,7 +16,11 @@ use crate::{Place, target};
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The actor
-    actor: String,
+    #[arg(required_unless_present = "all")]
+    actor: Option<String>,
+    /// All actors, and those that register later
+    #[arg(long, conflicts_with = "actor")]
+    all: bool,
     #[command(flatten)]
     place: Place,
 }
@@ -24,23 +28,32 @@ pub(crate) struct Arguments {
 pub(crate) async fn run_pause(arguments: &Arguments, environment: HashMap<String, String>) -> Result<Ending> {
     let by = environment.get("USER").cloned().unwrap_or_else(|| "cli".to_owned());
     let pool = target::pool(&arguments.place.arguments(), environment).await?;
-    if !pause(&pool, &arguments.actor, &by).await? {
-        return unknown(&pool, &arguments.actor).await;
+    let Some(actor) = &arguments.actor else {
+        pause_all(&pool, &by).await?;
+        writeln!(
+            stdout(),
+            "everything is paused: nothing starts until `botticelli resume --all`"
+        )?;
+        return Ok(Ending::Clean);
+    };
+    if !pause(&pool, actor, &by).await? {
+        return unknown(&pool, actor).await;
     }
-    writeln!(
-        stdout(),
-        "{} is paused: nothing of it starts until it is resumed",
-        arguments.actor
-    )?;
+    writeln!(stdout(), "{actor} is paused: nothing of it starts until it is resumed")?;
     Ok(Ending::Clean)
 }
 
 pub(crate) async fn run_resume(arguments: &Arguments, environment: HashMap<String, String>) -> Result<Ending> {
     let pool = target::pool(&arguments.place.arguments(), environment).await?;
-    if !resume(&pool, &arguments.actor).await? {
-        return unknown(&pool, &arguments.actor).await;
+    let Some(actor) = &arguments.actor else {
+        resume_all(&pool).await?;
+        writeln!(stdout(), "everything runs again, but for what was paused by itself")?;
+        return Ok(Ending::Clean);
+    };
+    if !resume(&pool, actor).await? {
+        return unknown(&pool, actor).await;
     }
-    writeln!(stdout(), "{} runs again", arguments.actor)?;
+    writeln!(stdout(), "{actor} runs again")?;
     Ok(Ending::Clean)
 }
 

@@ -131,7 +131,7 @@ pub(crate) async fn record(
         Ok(outcome) => record_outcome(&mut transaction, actor, &finished.job, outcome).await?,
         Err(error) => match error.downcast_ref::<JobFailure>() {
             Some(JobFailure::Interrupted) => record_interruption(&mut transaction, &finished.job).await?,
-            Some(failure) => record_job_failure(&mut transaction, shop, actor, &finished.job, failure).await?,
+            Some(failure) => record_job_failure(&mut transaction, actor, &finished.job, failure).await?,
             // A layer around the handler answered: the timeout, or the panic guard.
             None => {
                 let failure = if error.is::<tower::timeout::error::Elapsed>() {
@@ -148,7 +148,7 @@ pub(crate) async fn record(
                         after: None,
                     }
                 };
-                record_job_failure(&mut transaction, shop, actor, &finished.job, &failure).await?
+                record_job_failure(&mut transaction, actor, &finished.job, &failure).await?
             }
         },
     };
@@ -334,7 +334,6 @@ const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 async fn record_job_failure(
     connection: &mut PgConnection,
-    shop: &Shop,
     actor: &ActorSpec,
     job: &ClaimedJob,
     failure: &JobFailure,
@@ -344,8 +343,8 @@ async fn record_job_failure(
     let is_over = match failure {
         JobFailure::Retry { after, .. } => {
             let delay = after.map_or_else(
-                || shop.backoff.delay(job.tries, jitter()),
-                |asked| asked.min(shop.backoff.cap.max(LONGEST_WAIT)),
+                || actor.backoff.delay(job.tries, jitter()),
+                |asked| asked.min(actor.backoff.cap.max(LONGEST_WAIT)),
             );
             !matches!(retry(connection, job, delay, &error).await?, Retried::Later(_))
         }

@@ -33,8 +33,6 @@ pub struct Shop {
     pub act_timeout: Duration,
     /// How long one run may take.
     pub job_timeout: Duration,
-    /// How long a failed job waits.
-    pub backoff: Backoff,
     /// How job spans join the traces they come from.
     pub trace_jobs: TraceJobs,
 }
@@ -74,6 +72,8 @@ pub struct ActorSpec {
     pub min_score: i16,
     /// Generation is skipped while this many posts wait.
     pub max_waiting: u32,
+    /// How long a failed job waits.
+    pub backoff: Backoff,
     /// When its breaker opens.
     pub breaker: Breaker,
     /// Jobs of it that this process runs at once.

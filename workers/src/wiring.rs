@@ -75,6 +75,10 @@ fn actor_spec(settings: &Settings, actor: &ActorSettings, narratives: Arc<Narrat
         limit: actor.limit.get(),
         min_score: i16::from(actor.min_score),
         max_waiting: actor.max_waiting.get(),
+        backoff: Backoff {
+            base: actor.backoff_base,
+            cap: actor.backoff_cap,
+        },
         breaker: Breaker {
             failures: u16::try_from(actor.breaker_failures.get()).unwrap_or(u16::MAX),
             cooldown: actor.breaker_cooldown,
@@ -281,10 +285,6 @@ pub fn shop(settings: &Settings, parts: WorkerParts) -> Arc<Shop> {
         worker_name,
         act_timeout: settings.llm.timeout,
         job_timeout: settings.queue.job_timeout,
-        backoff: Backoff {
-            base: settings.queue.backoff_base,
-            cap: settings.queue.backoff_cap,
-        },
         trace_jobs: match settings.telemetry.trace_jobs {
             botticelli_settings::TraceJobs::Auto => TraceJobs::Auto,
             botticelli_settings::TraceJobs::Parent => TraceJobs::Parent,

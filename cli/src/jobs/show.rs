@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
 use botticelli_lifecycle::Ending;
-use botticelli_queue::{JobDetails, JobId, Try, find_job, tries};
+use botticelli_queue::{JobDetails, JobId, LogLine, Try, find_job, job_log, tries};
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::PgPool;
 
 use super::Form;
-use crate::table::{one_line, table, time, time_if_any};
+use crate::table::{one_line, short, table, time, time_if_any};
 
 /// A job and its claims.
 #[derive(Serialize)]
@@ -18,17 +18,22 @@ struct Shown {
     #[serde(flatten)]
     job: JobDetails,
     tries: Vec<Try>,
+    log: Vec<LogLine>,
 }
+
+/// Lines of the log that are shown to people.
+const SHOWN_LINES: usize = 20;
 
 pub(super) async fn run(pool: &PgPool, id: JobId, form: Form) -> Result<Ending> {
     let Some(job) = find_job(pool, id).await? else {
         bail!("there is no job {id}; it is unknown, or what is known of it has been pruned");
     };
     let tries = tries(pool, id).await?;
-    form.write(&Shown { job, tries }, text)
+    let log = job_log(pool, id).await?;
+    form.write(&Shown { job, tries, log }, text)
 }
 
-fn text(Shown { job, tries }: &Shown) -> String {
+fn text(Shown { job, tries, log }: &Shown) -> String {
     let mut text = format!("job {} of {}: {}\n", job.id, job.queue, job.state);
     let mut line = |name: &str, value: &str| {
         if !value.is_empty() {
@@ -54,6 +59,15 @@ fn text(Shown { job, tries }: &Shown) -> String {
         ),
     );
     line("worker", &worker(job));
+    line("workflow", &job.workflow.map(|id| id.to_string()).unwrap_or_default());
+    line("progress", &progress(job));
+    line(
+        "result",
+        &job.result
+            .as_ref()
+            .map(|result| short(&result.to_string()))
+            .unwrap_or_default(),
+    );
     line("unique by", job.unique_key.as_deref().unwrap_or_default());
     line("trace", job.traceparent.as_deref().unwrap_or_default());
     if !tries.is_empty() {
@@ -80,7 +94,36 @@ fn text(Shown { job, tries }: &Shown) -> String {
         text.push('\n');
         text.push_str(&table(["ATTEMPT", "AT (UTC)", "ERROR"], &errors));
     }
+    if !log.is_empty() {
+        let left_out = log.len().saturating_sub(SHOWN_LINES);
+        let rows: Vec<_> = log[left_out..]
+            .iter()
+            .map(|line| {
+                [
+                    line.attempt.to_string(),
+                    time(line.at),
+                    line.level.clone(),
+                    one_line(&line.message),
+                ]
+            })
+            .collect();
+        text.push('\n');
+        text.push_str(&table(["ATTEMPT", "AT (UTC)", "LEVEL", "LOG"], &rows));
+        if left_out > 0 {
+            writeln!(text, "{left_out} lines before these; --json has all").ok();
+        }
+    }
     text
+}
+
+/// How far it is, as it told.
+fn progress(job: &JobDetails) -> String {
+    let of = |total: i64| format!(" of {total}");
+    let counted = job
+        .done
+        .map(|done| format!("{done}{}", job.total.map(of).unwrap_or_default()));
+    let note = job.note.as_deref().map(one_line);
+    [counted, note].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// Who has or had it: name and identity, as far as they are known.

@@ -203,10 +203,63 @@ async fn the_queues_are_shown_as_they_stand() {
     let stats = desk.says(&["stats"]).await;
     let row: Vec<&str> = stats.lines().nth(1).unwrap().split_whitespace().collect();
     assert_eq!(
-        (row[..4].to_vec(), row[5..].to_vec()),
-        (vec!["posting", "1", "0", "0"], vec!["0", "1", "paused"])
+        (row[..5].to_vec(), row[6..].to_vec()),
+        (vec!["posting", "1", "0", "0", "0"], vec!["0", "1", "paused"])
     );
     assert_eq!(desk.json(&["stats"]).await[0]["ready"], 1);
+}
+
+#[tokio::test]
+async fn a_workflow_is_shown_with_what_its_jobs_wait_for_and_can_be_ended_as_a_whole() {
+    let desk = Desk::new().await;
+    desk.database
+        .execute(
+            r#"select botticelli.enqueue_workflow('[{"name": "first", "queue": "posting"},
+                 {"name": "second", "queue": "posting", "needs": ["first"]}]')"#,
+        )
+        .await;
+    let shown = desk.says(&["workflow", "1"]).await;
+    let rows: Vec<Vec<&str>> = shown
+        .lines()
+        .skip(1)
+        .map(|row| row.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            vec!["1", "first", "posting", "available"],
+            vec!["2", "second", "posting", "pending", "1"]
+        ]
+    );
+    assert_eq!(desk.json(&["list", "--state", "pending"]).await[0]["id"], 2);
+    assert_eq!(
+        desk.json(&["workflow", "1", "--cancel", "--reason", "over"]).await["cancelled"],
+        2
+    );
+    assert_eq!(desk.json(&["show", "2"]).await["state"], "cancelled");
+}
+
+#[tokio::test]
+async fn what_a_job_told_is_shown_with_it() {
+    let desk = Desk::new().await;
+    desk.enqueue().await;
+    desk.database
+        .execute(
+            r#"insert into botticelli.job_reports (job_id, attempt, done, total, note, result)
+                 values (1, 1, 2, 3, 'the second', '{"posts": [7]}');
+               insert into botticelli.job_logs (job_id, attempt, level, message)
+                 select 1, 1, 'warn', 'line ' || n from generate_series(1, 25) as n"#,
+        )
+        .await;
+    let shown = desk.says(&["show", "1"]).await;
+    assert!(shown.contains("progress   2 of 3, the second\n"), "{shown}");
+    assert!(shown.contains("result     {\"posts\":[7]}\n"), "{shown}");
+    assert!(
+        shown.contains("warn   line 25\n") && !shown.contains("line 5\n"),
+        "{shown}"
+    );
+    assert!(shown.ends_with("5 lines before these; --json has all"), "{shown}");
+    assert_eq!(desk.json(&["show", "1"]).await["log"][0]["message"], "line 1");
 }
 
 #[tokio::test]

@@ -69,6 +69,15 @@ async fn a_job_that_is_enqueued_through_a_pooler_runs_and_is_looked_at_through_i
         said(&["jobs", "stats"]).await.starts_with("posting"),
         "the table of queues"
     );
+    // Every command is a client of its own, and would meet the names that the one before has left.
+    for args in [
+        ["jobs", "list"],
+        ["jobs", "dead"],
+        ["pause", "--all"],
+        ["resume", "--all"],
+    ] {
+        said(&args).await;
+    }
     assert_eq!(said(&["jobs", "purge", "--yes"]).await, "0 dead jobs are deleted");
 }
 

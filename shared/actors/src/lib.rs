@@ -16,7 +16,10 @@ pub use execution::{
     open_executions, start_execution,
 };
 pub use failure::ActorsError;
-pub use pause::{Breaker, BreakerChange, half_open_due_breakers, pause, record_failure, record_success, resume};
+pub use pause::{
+    Breaker, BreakerChange, half_open_due_breakers, pause, pause_all, record_failure, record_success, resume,
+    resume_all,
+};
 pub use registry::{
     ActorRow, Registration, get_actor, list_actors, lock_actors, register, retire_missing, set_next_run,
 };

@@ -27,7 +27,8 @@ pub struct BreakerChange {
     pub tripped: bool,
 }
 
-/// Pauses an actor for a person: nothing of it is claimed and its ticks are skipped. `false` when there is no such actor.
+/// Pauses an actor for a person: nothing of it is claimed and its ticks are skipped; or a queue without an actor. `false` when
+/// there is neither.
 ///
 /// # Errors
 ///
@@ -42,7 +43,7 @@ pub async fn pause(pool: &PgPool, actor: &str, by: &str) -> Result<bool, ActorsE
     )
 }
 
-/// Ends a pause of either kind and forgives the failures. `false` when there is no such actor.
+/// Ends a pause, whoever began it, and forgives the failures. `false` when there is neither an actor nor a queue of that name.
 ///
 /// # Errors
 ///
@@ -54,6 +55,34 @@ pub async fn resume(pool: &PgPool, actor: &str) -> Result<bool, ActorsError> {
             .execute(sessionless(pool))
             .await,
     )
+}
+
+/// Pauses everything, for a person: nothing starts in the whole fleet, and actors that register are paused too. Actors that
+/// are paused already are left alone.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the rows could not be written.
+pub async fn pause_all(pool: &PgPool, by: &str) -> Result<(), ActorsError> {
+    sqlx::query(sql("select botticelli.pause_all($1)"))
+        .bind(by)
+        .execute(sessionless(pool))
+        .await
+        .map_err(ActorsError::writing)?;
+    Ok(())
+}
+
+/// Ends the pause of everything. Actors that were paused one by one stay paused.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the rows could not be written.
+pub async fn resume_all(pool: &PgPool) -> Result<(), ActorsError> {
+    sqlx::query(sql("select botticelli.resume_all()"))
+        .execute(sessionless(pool))
+        .await
+        .map_err(ActorsError::writing)?;
+    Ok(())
 }
 
 /// Tells the refusal of an unknown actor from a failing database.

@@ -33,7 +33,7 @@ pub async fn register_fleet(pool: &PgPool, settings: &Settings, retires: bool) -
     lock_actors(&mut transaction, &names).await?;
     for actor in settings.actors.values() {
         let kind = actor.kind.as_str();
-        register_queue(&mut transaction, &actor.name, kind, settings.queue.max_attempts.get()).await?;
+        register_queue(&mut transaction, &actor.name, kind, actor.max_attempts.get()).await?;
         let registration = Registration {
             name: &actor.name,
             kind,

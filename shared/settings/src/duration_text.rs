@@ -13,3 +13,8 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
     let text = String::deserialize(deserializer)?;
     parse_duration(&text).map_err(|error| de::Error::custom(format!("duration `{text}`: {error}")))
 }
+
+/// As [`deserialize`], for a key that may be missing.
+pub(crate) fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    deserialize(deserializer).map(Some)
+}

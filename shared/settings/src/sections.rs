@@ -54,7 +54,7 @@ pub(crate) fn check(sections: &Sections, report: &mut Report<'_>) -> BTreeMap<St
     sections
         .actors
         .iter()
-        .filter_map(|(name, section)| Some((name.clone(), section.complete(name, report)?)))
+        .filter_map(|(name, section)| Some((name.clone(), section.complete(name, &sections.queue, report)?)))
         .collect()
 }
 

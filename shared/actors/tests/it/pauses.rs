@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use botticelli_actors::{
-    Breaker, BreakerChange, half_open_due_breakers, pause, record_failure, record_success, resume,
+    Breaker, BreakerChange, half_open_due_breakers, pause, pause_all, record_failure, record_success, resume,
+    resume_all,
 };
 use botticelli_testkit::TestDatabase;
 
@@ -132,4 +133,48 @@ async fn an_actor_that_is_disabled_claims_nothing_and_is_not_paused() {
     assert_eq!(database.rows(QUEUES).await[0], "generation|t");
     enrol(&database, "generation", "every 2 hours", true).await;
     assert_eq!(database.rows(QUEUES).await[0], "generation|f");
+}
+
+#[tokio::test]
+async fn a_pause_of_everything_holds_for_actors_that_come_later_and_leaves_other_pauses_alone() {
+    let database = with_actors().await;
+    let pool = &database.pool;
+    database
+        .execute("insert into botticelli.queues (name, kind, max_attempts) values ('own', 'own', 3)")
+        .await;
+    pause(pool, "posting", "alice").await.unwrap();
+    failed(&database).await;
+    assert!(failed(&database).await.tripped);
+    pause_all(pool, "ops").await.unwrap();
+    // Asking again changes nothing, and a breaker that would let one run through is not one any more.
+    pause_all(pool, "ops").await.unwrap();
+    assert!(cool_down(&database).await.is_empty());
+    assert_eq!(database.row(STATE).await, "t|everything|ops|closed|2");
+    database
+        .execute("insert into botticelli.queues (name, kind, max_attempts) values ('late', 'late', 3)")
+        .await;
+    enrol(&database, "late", "manual", true).await;
+    assert_eq!(
+        database.rows(QUEUES).await,
+        ["generation|t", "late|t", "own|t", "posting|t"]
+    );
+    resume_all(pool).await.unwrap();
+    assert_eq!(
+        database.rows(QUEUES).await,
+        ["generation|f", "late|f", "own|f", "posting|t"]
+    );
+    resume_all(pool).await.unwrap();
+    assert_eq!(database.row("select count(*) from botticelli.fleet_pause").await, "0");
+}
+
+#[tokio::test]
+async fn a_queue_without_an_actor_can_be_paused_by_its_name() {
+    let database = with_actors().await;
+    database
+        .execute("insert into botticelli.queues (name, kind, max_attempts) values ('own', 'own', 3)")
+        .await;
+    assert!(pause(&database.pool, "own", "ops").await.unwrap());
+    assert_eq!(database.rows(QUEUES).await, ["generation|f", "own|t", "posting|f"]);
+    assert!(resume(&database.pool, "own").await.unwrap());
+    assert_eq!(database.rows(QUEUES).await, ["generation|f", "own|f", "posting|f"]);
 }

@@ -2,11 +2,12 @@ use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use botticelli_schedule::Schedule;
+use botticelli_schedule::{Schedule, format_duration};
 use serde::{Deserialize, Serialize};
 
 use crate::duration_text;
 use crate::problem::Report;
+use crate::sections::queue::{MOST_ATTEMPTS, QueueSettings};
 
 const LONGEST_NAME: usize = 63;
 /// The most posts that one job takes; the database accepts no more in a job's arguments.
@@ -47,6 +48,14 @@ pub struct ActorSettings {
     pub min_score: u8,
     /// Jobs of this actor that one worker process runs at once. Default: 1.
     pub slots: NonZeroU16,
+    /// Attempts before a job of it is given up, the first included; at most 1000. Default: that of `[queue]`.
+    pub max_attempts: NonZeroU16,
+    /// The delay before the second attempt; it doubles with each further one. Default: that of `[queue]`.
+    #[serde(with = "duration_text")]
+    pub backoff_base: Duration,
+    /// The longest delay between two attempts. Default: that of `[queue]`.
+    #[serde(with = "duration_text")]
+    pub backoff_cap: Duration,
     /// Failed runs in a row after which the actor is paused. Default: 5.
     pub breaker_failures: NonZeroU32,
     /// How long such a pause lasts before one run is tried. Default: 15m.
@@ -140,6 +149,11 @@ pub(crate) struct ActorSection {
     limit: Option<NonZeroU32>,
     min_score: Option<u8>,
     slots: Option<NonZeroU16>,
+    max_attempts: Option<NonZeroU16>,
+    #[serde(default, deserialize_with = "duration_text::optional")]
+    backoff_base: Option<Duration>,
+    #[serde(default, deserialize_with = "duration_text::optional")]
+    backoff_cap: Option<Duration>,
     breaker_failures: Option<NonZeroU32>,
     #[serde(default = "default_cooldown", with = "duration_text")]
     breaker_cooldown: Duration,
@@ -151,10 +165,11 @@ fn default_cooldown() -> Duration {
 
 impl ActorSection {
     /// Fills in the defaults and checks the values; `None` when the schedule cannot be read.
-    pub(super) fn complete(&self, name: &str, report: &mut Report<'_>) -> Option<ActorSettings> {
+    pub(super) fn complete(&self, name: &str, queue: &QueueSettings, report: &mut Report<'_>) -> Option<ActorSettings> {
         let kind = self.kind.unwrap_or_else(|| ActorKind::of_actor(name));
         check_name(name, report);
         self.check_values(name, report);
+        self.check_tries(name, queue, report);
         self.check_relevance(name, kind, report);
         let schedule = match self.schedule.as_deref().map(str::parse) {
             None => Schedule::manual(),
@@ -183,6 +198,9 @@ impl ActorSection {
             limit: self.limit.unwrap_or(default_limit),
             min_score: self.min_score.unwrap_or(DEFAULT_MIN_SCORE),
             slots: self.slots.unwrap_or(NonZeroU16::MIN),
+            max_attempts: self.max_attempts.unwrap_or(queue.max_attempts),
+            backoff_base: self.backoff_base.unwrap_or(queue.backoff_base),
+            backoff_cap: self.backoff_cap.unwrap_or(queue.backoff_cap),
             breaker_failures: self.breaker_failures.unwrap_or(FIVE),
             breaker_cooldown: self.breaker_cooldown,
         })
@@ -203,6 +221,34 @@ impl ActorSection {
             report.add(&key("min_score"), format!("{score} is not a score from 1 to 10"));
         }
         report.positive(&key("breaker_cooldown"), self.breaker_cooldown);
+    }
+
+    fn check_tries(&self, name: &str, queue: &QueueSettings, report: &mut Report<'_>) {
+        let key = |key| ["actors", name, key];
+        if let Some(attempts) = self.max_attempts.filter(|attempts| attempts.get() > MOST_ATTEMPTS) {
+            report.add(
+                &key("max_attempts"),
+                format!("{attempts} attempts are more than {MOST_ATTEMPTS}"),
+            );
+        }
+        for (field, delay) in [("backoff_base", self.backoff_base), ("backoff_cap", self.backoff_cap)] {
+            if let Some(delay) = delay {
+                report.positive(&key(field), delay);
+            }
+        }
+        if self.backoff_base.is_none() && self.backoff_cap.is_none() {
+            return;
+        }
+        let base = self.backoff_base.unwrap_or(queue.backoff_base);
+        let cap = self.backoff_cap.unwrap_or(queue.backoff_cap);
+        if cap < base {
+            let text = format!(
+                "no delay is as long as the first, {}, and as short as the longest, {}; set `backoff_base` and `backoff_cap` together",
+                format_duration(base),
+                format_duration(cap),
+            );
+            report.add(&["actors", name], text);
+        }
     }
 
     fn check_channel(&self, name: &str, report: &mut Report<'_>) {

@@ -8,7 +8,7 @@ use crate::duration_text;
 use crate::problem::Report;
 
 /// The most attempts that the database accepts for one job.
-const MOST_ATTEMPTS: u16 = 1000;
+pub(super) const MOST_ATTEMPTS: u16 = 1000;
 
 /// `[queue]`: how jobs are claimed, kept alive and tried again.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]

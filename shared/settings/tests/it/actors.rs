@@ -205,3 +205,32 @@ fn two_ways_to_the_same_actor_are_no_circle() -> TestResult {
     assert_eq!(load(&text, &[])?.actors.len(), 4);
     Ok(())
 }
+
+#[test]
+fn an_actor_may_have_tries_and_delays_of_its_own() -> TestResult {
+    let settings = load(
+        "[queue]\nmax_attempts = 4\n[actors.posting]\nnarrative = \"n\"\nnarrative_name = \"n\"\nmax_attempts = 9\nbackoff_cap = \"1h\"\n",
+        &[],
+    )?;
+    let actor = &settings.actors["posting"];
+    assert_eq!(
+        (
+            actor.max_attempts.get(),
+            actor.backoff_base.as_secs(),
+            actor.backoff_cap.as_secs()
+        ),
+        (9, 2, 3600)
+    );
+    let text =
+        "[actors.posting]\nnarrative = \"n\"\nnarrative_name = \"n\"\nmax_attempts = 1001\nbackoff_cap = \"1s\"\n";
+    let refused = refusal(text, &[])?;
+    assert!(
+        refused.contains("key `actors.posting.max_attempts`: 1001 attempts are more than 1000"),
+        "{refused}"
+    );
+    assert!(
+        refused.contains("set `backoff_base` and `backoff_cap` together"),
+        "{refused}"
+    );
+    Ok(())
+}
