@@ -17,5 +17,5 @@ test: ## Install what is missing, then run every check and test
 lint: ## Format, clippy and documentation checks only
 	@scripts/lint
 
-soak: ## Work off 20,000 jobs under kills, freezes, restarts and cuts, and try 300 random sequences (JOBS=… CASES=… SEED=…)
+soak: ## Work off 20,000 jobs under kills, freezes, restarts and cuts, strike a worker at every step, and try 300 random sequences (JOBS=… CASES=… SEED=…)
 	@scripts/soak

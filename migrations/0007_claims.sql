@@ -279,7 +279,8 @@ create trigger announce_inserted_jobs after insert on botticelli.waiting_jobs
 --
 -- A claim is leased, not locked: an act may take minutes, and a row lock held that long would pin the vacuum horizon.
 -- The planner's settings are the function's own: in a table that is empty when it is analysed and holds millions a minute
--- later, every plan is wrong but the one that walks the index and stops.
+-- later, every plan is wrong but the one that walks the index and stops. Small statements, of which few run: one for
+-- everything costs several times as much when there is one job or none.
 create function botticelli.claim(from_queue text, most_jobs integer, for_worker uuid, most_suspects integer)
 returns table (
   next_due double precision, claim bigint, claimed_at timestamptz, claim_size integer, job_id bigint, kind text, args text,
@@ -291,110 +292,139 @@ set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set j
 set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
+declare
+  is_limited boolean;
+  due double precision;
+  limited record;
+  suspects tid[] := '{}';
+  places tid[];
+  care boolean;
 begin
-  return query
-  with suspects as materialized (
-    select ctid
-    from botticelli.waiting_jobs
-    where queue = from_queue and is_ready and is_suspect
-      -- The next attempt must pass `attempt_is_sane`, or one row made by hand stops the whole queue.
-      and attempt < 1000000
-      and exists (select from botticelli.queues where name = from_queue and not is_paused and not is_limited)
-      -- A worker whose lease has ended must not take work that the next rescue would take from it.
-      and exists (select from botticelli.workers where id = for_worker and lease_until > now())
-    order by rank, id
-    limit most_suspects
-    for update skip locked
-  ),
-  taken as (
-    delete from botticelli.waiting_jobs
-    -- Places, not ids: no plan for this does anything but fetch these rows, whatever the statistics say.
-    where ctid = any (
-      array(select ctid from suspects) || array(
+  -- Whoever sets limits locks this: what is read from here on are the limits that hold until this ends.
+  lock table botticelli.claims in row exclusive mode;
+  select queues.is_limited into is_limited from botticelli.queues
+  where name = from_queue and not is_paused
+    -- A worker whose lease has ended must not take work that the next rescue would take from it.
+    and exists (select from botticelli.workers where id = for_worker and lease_until > now());
+
+  due := (
+    select greatest(extract(epoch from waiting.run_at - clock_timestamp()), 0)::float8
+    from botticelli.waiting_jobs waiting where waiting.queue = from_queue and not waiting.is_ready
+    order by waiting.run_at
+    limit 1
+  );
+
+  if is_limited then
+    select * into limited from botticelli.claim_limited(from_queue, most_jobs, for_worker, most_suspects);
+    due := least(due, botticelli.next_start(from_queue));
+    return query
+    select
+      due, limited.id, limited.claimed_at, cardinality(limited.jobs), job.id, job.kind, job.args::text, job.attempt,
+      job.interruptions, job.max_attempts, job.source, job.traceparent, job.run_at, job.is_suspect, job.version, job.workflow
+    from (select) as always left join unnest(limited.jobs) as job on true;
+    return;
+  end if;
+
+  if not is_limited and most_jobs > 0 then
+    if most_suspects > 0 then
+      suspects := array(
         select ctid
         from botticelli.waiting_jobs
-        where queue = from_queue and is_ready and not is_suspect
+        where queue = from_queue and is_ready and is_suspect
+          -- The next attempt must pass `attempt_is_sane`, or one row made by hand stops the whole queue.
           and attempt < 1000000
-          and exists (select from botticelli.queues where name = from_queue and not is_paused and not is_limited)
-          and exists (select from botticelli.workers where id = for_worker and lease_until > now())
         order by rank, id
-        limit most_jobs - (select count(*) from suspects)
+        limit most_suspects
         for update skip locked
-      )
-    )
-    returning *
-  ),
-  expired as (
-    insert into botticelli.dead_jobs (
-      id, queue, kind, args, state, priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source, traceparent,
-      errors, reason, unique_key, limit_key, version, workflow
-    )
-    select
-      id, queue, kind, args, 'expired', priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source,
-      traceparent, coalesce(errors, '[]'), 'it was not started by its not_after', unique_key, limit_key, version, workflow
-    from taken where not_after <= now()
-    -- The order in which workflows are locked.
-    order by workflow
-  ),
-  freed as (
-    update botticelli.job_keys set held_until = null
-    where key = any (array(
-      select held.key
-      from taken join botticelli.job_keys as held on held.key = taken.unique_key and held.job_id = taken.id
-      where taken.unique_key is not null and (held.held_until = 'claim' or taken.not_after <= now())
-      -- In the order in which an enqueue takes them, so that the two wait for one another and not each for the other.
-      order by held.key
-      for update of held
-    ))
-  ),
-  kept as (
-    insert into botticelli.claims (queue, worker_id, jobs, open, first_job, last_job, has_keys, has_workflows)
-    select
-      from_queue, for_worker,
-      array_agg(
-        row(
-          id, kind, args, priority, run_at, attempt + 1, interruptions, max_attempts, enqueued_at, source, traceparent, errors,
-          is_suspect, not_after, unique_key, limit_key, version, workflow
-        )::botticelli.claimed_job
-        order by rank, id
+      );
+    end if;
+    select array_agg(ready.ctid), bool_or(ready.not_after is not null or ready.unique_key is not null)
+    into places, care
+    from (
+      select ctid, not_after, unique_key
+      from botticelli.waiting_jobs
+      where queue = from_queue and is_ready and not is_suspect and attempt < 1000000
+      order by rank, id
+      limit most_jobs - cardinality(suspects)
+      for update skip locked
+    ) as ready;
+    places := suspects || places;
+
+    if cardinality(places) > 0 then
+      if care or suspects <> '{}' then
+        if botticelli.take_care_of(from_queue, places) > 0 then
+          -- The room that those took may be another's.
+          due := 0;
+        end if;
+      end if;
+      return query
+      with taken as (
+        -- Places, not ids: no plan for this does anything but fetch these rows, whatever the statistics say.
+        delete from botticelli.waiting_jobs where ctid = any (places) returning *
       ),
-      repeat('1', count(*)::integer)::bit varying, min(id), max(id), bool_or(unique_key is not null),
-      bool_or(workflow is not null)
-    from taken
-    where not_after is null or not_after > now()
-    having count(*) > 0
-    returning id, claimed_at, jobs
+      kept as (
+        insert into botticelli.claims (queue, worker_id, jobs, open, first_job, last_job, has_keys, has_workflows)
+        select
+          from_queue, for_worker,
+          array_agg(
+            row(
+              id, kind, args, priority, run_at, attempt + 1, interruptions, max_attempts, enqueued_at, source, traceparent, errors,
+              is_suspect, not_after, unique_key, limit_key, version, workflow
+            )::botticelli.claimed_job
+            order by rank, id
+          ),
+          repeat('1', count(*)::integer)::bit varying, min(id), max(id), bool_or(unique_key is not null),
+          bool_or(workflow is not null)
+        from taken
+        having count(*) > 0
+        returning id, claimed_at, jobs
+      )
+      select
+        due, kept.id, kept.claimed_at, cardinality(kept.jobs), job.id, job.kind, job.args::text, job.attempt, job.interruptions,
+        job.max_attempts, job.source, job.traceparent, job.run_at, job.is_suspect, job.version, job.workflow
+      from kept, unnest(kept.jobs) as job;
+      if found then
+        return;
+      end if;
+    end if;
+  end if;
+
+  next_due := due;
+  return next;
+end
+$$;
+
+-- What is to be done about jobs before they are claimed, whose rows are locked: those that are past their `not_after` move to
+-- the dead ones, and keys that hold until the claim are given back. Gives the number of the former.
+create function botticelli.take_care_of(from_queue text, places tid[]) returns integer language plpgsql as $$
+#variable_conflict use_column
+declare
+  late integer;
+begin
+  update botticelli.job_keys set held_until = null
+  where key = any (array(
+    select held.key
+    from botticelli.waiting_jobs waiting join botticelli.job_keys as held on held.key = waiting.unique_key and held.job_id = waiting.id
+    where waiting.ctid = any (places) and (held.held_until = 'claim' or waiting.not_after <= now())
+    -- In the order in which an enqueue takes them, so that the two wait for one another and not each for the other.
+    order by held.key
+    for update of held
+  ));
+  with expired as (
+    delete from botticelli.waiting_jobs where ctid = any (places) and not_after <= now() returning *
+  )
+  insert into botticelli.dead_jobs (
+    id, queue, kind, args, state, priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source, traceparent,
+    errors, reason, unique_key, limit_key, version, workflow
   )
   select
-    (
-      select case
-        -- The room that those took may be another's.
-        when exists (select from taken where not_after <= now()) then 0
-        else least(
-          (
-            select greatest(extract(epoch from run_at - clock_timestamp()), 0)::float8
-            from botticelli.waiting_jobs where queue = from_queue and not is_ready
-            order by run_at
-            limit 1
-          ),
-          case when coalesce(job.ordinality, 1) = 1 and (select is_limited from botticelli.queues where name = from_queue) then
-            botticelli.next_start(from_queue)
-          end
-        )
-      end
-    ),
-    kept.id, kept.claimed_at, cardinality(kept.jobs), job.id, job.kind, job.args::text, job.attempt, job.interruptions,
-    job.max_attempts, job.source, job.traceparent, job.run_at, job.is_suspect, job.version, job.workflow
-  from (select) as always
-    left join (
-      select id, claimed_at, jobs from kept
-      union all
-      -- Not called for a queue without limits. Whoever sets some waits for the claims that began without them.
-      select id, claimed_at, jobs
-      from botticelli.claim_limited(from_queue, most_jobs, for_worker, most_suspects)
-      where (select is_limited from botticelli.queues where name = from_queue)
-    ) as kept on true
-    left join unnest(kept.jobs) with ordinality as job on true;
+    id, queue, kind, args, 'expired', priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source,
+    traceparent, coalesce(errors, '[]'), 'it was not started by its not_after', unique_key, limit_key, version, workflow
+  from expired
+  -- The order in which workflows are locked.
+  order by workflow;
+  get diagnostics late = row_count;
+  return late;
 end
 $$;
 

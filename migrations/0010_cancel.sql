@@ -43,13 +43,13 @@ begin
       return 'cancelled';
     end if;
 
-    -- The claim stays locked until this transaction ends: whoever puts the job back then sees the row.
-    perform from botticelli.claims claim
+    -- The claim stays locked until this transaction ends: whoever puts the job back then sees the row. It is changed and not
+    -- only locked, so that who has one snapshot for a whole transaction is given up by the server instead of going on with it.
+    update botticelli.claims claim set has_keys = claim.has_keys
     where claim.first_job <= job and claim.last_job >= job and exists (
       select from unnest(claim.jobs) with ordinality as held
       where held.id = job and get_bit(claim.open, held.ordinality::integer - 1) = 1
-    )
-    for update;
+    );
     if found then
       insert into botticelli.cancellations (job_id, reason, cancelled_by) values (job, reason, by_whom) on conflict do nothing;
       perform pg_notify('botticelli_cancel', job::text);

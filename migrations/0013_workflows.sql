@@ -93,6 +93,9 @@ begin
     where flow.id = any (array(select j.workflow from botticelli.workflow_jobs j where j.job_id = any (ended)))
     order by flow.id for update
   );
+  -- They are changed and not only locked, so that who has one snapshot for a whole transaction is given up by the server
+  -- instead of going on with it.
+  update botticelli.workflows flow set ended_at = null where flow.id = any (flows);
   with changed as (
     update botticelli.workflow_jobs j set outcome = outcome, ended_at = clock_timestamp()
     where j.job_id = any (ended) and j.outcome is null
@@ -149,7 +152,7 @@ begin
   end loop;
 
   update botticelli.workflows flow set ended_at = clock_timestamp()
-  where flow.id = any (flows) and flow.ended_at is null
+  where flow.id = any (flows)
     and not exists (select from botticelli.workflow_jobs j where j.workflow = flow.id and j.outcome is null);
 end
 $$;
@@ -159,8 +162,8 @@ create function botticelli.resume_workflow_jobs(ids bigint[], flows bigint[]) re
 #variable_conflict use_variable
 begin
   update botticelli.workflow_jobs j set outcome = null, ended_at = null, is_doomed = false where j.job_id = any (ids);
-  update botticelli.workflows flow set ended_at = null
-  where flow.id = any (flows) and exists (select from botticelli.workflow_jobs j where j.workflow = flow.id and j.outcome is null);
+  -- Changed and not only locked, as where jobs end.
+  update botticelli.workflows flow set ended_at = null where flow.id = any (flows);
   -- Their ends have been counted.
   update botticelli.pending_jobs pending set needs_left = pending.needs_left + again.jobs
   from (

@@ -2,7 +2,9 @@
 
 use std::{path::PathBuf, process::Command as StdCommand};
 
-use botticelli_testkit::{Process, StubCollector, StubDiscord, StubLlm, TestDatabase, binary, database};
+use botticelli_testkit::{
+    Process, Skew, StubCollector, StubDiscord, StubLlm, TestDatabase, binary, database, skew_clock,
+};
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -91,25 +93,35 @@ rescue_interval = "200ms"
 
     /// A scheduler that runs.
     pub(crate) async fn scheduler(&self) -> Process {
-        let scheduler = self.start("botticelli-scheduler");
+        let scheduler = self.start("botticelli-scheduler", Skew::None);
         scheduler.line("runs").await;
         scheduler
     }
 
     /// A worker that serves every actor.
     pub(crate) async fn worker(&self) -> Process {
-        let worker = self.start("botticelli-worker");
+        self.worker_with_clock(Skew::None).await
+    }
+
+    /// The same, with a clock that may be wrong.
+    pub(crate) async fn worker_with_clock(&self, skew: Skew) -> Process {
+        let worker = self.start("botticelli-worker", skew);
         worker.line("serves").await;
         worker
     }
 
-    fn start(&self, name: &str) -> Process {
-        self.start_with(name, &[])
+    fn start(&self, name: &str, skew: Skew) -> Process {
+        self.spawn(name, skew, &[])
     }
 
     /// Starts a binary with `variables` beside what it needs.
     pub(crate) fn start_with(&self, name: &str, variables: &[(&str, &str)]) -> Process {
+        self.spawn(name, Skew::None, variables)
+    }
+
+    fn spawn(&self, name: &str, skew: Skew, variables: &[(&str, &str)]) -> Process {
         let mut command = command(binary(name));
+        skew_clock(&mut command, skew);
         command
             .env("DATABASE_URL", &self.database.url)
             .env("DISCORD_TOKEN", "a-token")

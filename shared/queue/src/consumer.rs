@@ -149,6 +149,14 @@ impl Shared {
         connection.map_err(QueueError::while_doing("get a connection"))
     }
 
+    /// Gives back a connection that is kept while there is nothing to do with it, if others may be waiting for it.
+    fn lend(&self, connection: &mut Option<PoolConnection<Postgres>>) {
+        let is_full = self.pool.size() >= self.pool.options().get_max_connections();
+        if is_full && self.pool.num_idle() == 0 {
+            *connection = None;
+        }
+    }
+
     fn took(&self, claim: ClaimId, jobs: usize) {
         let mut in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
         in_hand.insert(claim, jobs);

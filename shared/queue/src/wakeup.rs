@@ -1,7 +1,10 @@
 //! Hearing of new work without asking for it.
 
 use botticelli_database::sql;
-use sqlx::{PgPool, postgres::PgListener};
+use sqlx::{
+    PgPool,
+    postgres::{PgListener, PgPoolOptions},
+};
 
 use crate::{JobId, QueueError};
 
@@ -20,17 +23,21 @@ pub struct Wakeups {
 }
 
 impl Wakeups {
-    /// Listens on a connection of its own, so that no pool can run dry of it.
+    /// Listens on a connection of its own, opened as those of `pool` are, so that no pool can run dry of it.
     ///
     /// # Errors
     ///
     /// [`QueueError::Database`] when the connection cannot be opened.
     pub async fn listen(pool: &PgPool) -> Result<Self, QueueError> {
-        let mut listener = PgListener::connect_with(pool)
+        let own = PgPoolOptions::new()
+            .max_connections(1)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .acquire_timeout(pool.options().get_acquire_timeout())
+            .connect_lazy_with((*pool.connect_options()).clone());
+        let mut listener = PgListener::connect_with(&own)
             .await
             .map_err(QueueError::while_doing("listen for jobs"))?;
-        // The listener outlives the pool's close at shutdown.
-        listener.ignore_pool_close_event(true);
         listener
             .listen_all([sql("botticelli_jobs"), cancel_channel()])
             .await

@@ -5,6 +5,7 @@
 //! of a job do.
 
 mod checker;
+mod effects;
 mod final_state;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 pub use checker::{Summary, check};
+pub use effects::{FencedEffect, make_effects, note_effects};
 pub use final_state::{Ending, FinalJob, FinalState};
 
 /// How an attempt ended. Also the word for it in `claims.endings`.
@@ -97,7 +99,7 @@ pub enum Event {
         #[serde(flatten)]
         attempt: Attempt,
     },
-    /// The worker did what the job is for.
+    /// The worker does what the job is for, outside of the database: nothing can keep it from that.
     Effect {
         /// For which attempt.
         #[serde(flatten)]
@@ -134,6 +136,20 @@ pub enum Event {
         /// Which attempt.
         #[serde(flatten)]
         attempt: Attempt,
+    },
+    /// Somebody is about to cancel the job.
+    Cancelling {
+        /// Its id.
+        job: i64,
+    },
+    /// The database confirmed that the job is cancelled, or is to be when its attempt ends.
+    Cancelled {
+        /// Its id.
+        job: i64,
+        /// Its last attempt, which no other may follow.
+        attempt: i32,
+        /// Whether that was under way.
+        was_running: bool,
     },
     /// A worker's process was ended by SIGKILL.
     Killed {

@@ -24,4 +24,4 @@ pub use journal::PATIENCE;
 pub use llm::{LlmReply, LlmRequest, StubLlm};
 pub use pgbouncer::{PgBouncer, PoolMode};
 pub use private_cluster::PrivateCluster;
-pub use process::{Process, binary};
+pub use process::{Process, Skew, binary, freeze_this_process, skew_clock};

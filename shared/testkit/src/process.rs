@@ -1,15 +1,19 @@
-//! A real process under test: its output line by line, signals, and no survivors.
+//! A real process under test: its output line by line, signals, a clock of its own, and no survivors.
+
+mod skew;
 
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use crate::PATIENCE;
+
+pub use skew::{Skew, skew_clock};
 
 /// The path of a binary of this workspace, from the build that the running test is of.
 ///
@@ -139,6 +143,23 @@ impl Process {
         self.send(Signal::STOP);
     }
 
+    /// Waits until it is frozen, by [`Process::pause`] or by [`freeze_this_process`].
+    ///
+    /// # Panics
+    ///
+    /// When it is not within [`PATIENCE`].
+    pub async fn frozen(&self) {
+        let stat = format!("/proc/{}/stat", self.pid());
+        let until_frozen = async {
+            // The kernel tells of it only in answer to a wait, which the runtime alone may do.
+            while !std::fs::read_to_string(&stat).is_ok_and(|stat| is_stopped(&stat)) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let frozen = tokio::time::timeout(PATIENCE, until_frozen).await;
+        assert!(frozen.is_ok(), "the process runs on; the output is:\n{}", self.output());
+    }
+
     /// Lets it go on after [`Process::pause`] (SIGCONT).
     pub fn resume(&self) {
         self.send(Signal::CONT);
@@ -166,6 +187,27 @@ impl Process {
         let _ = tokio::time::timeout(Duration::from_secs(2), output.wait_for(Output::is_complete)).await;
         status
     }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        skew::tidy_up(self.pid);
+    }
+}
+
+/// The state is the first letter behind the name, which is in brackets and may hold anything.
+fn is_stopped(stat: &str) -> bool {
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+}
+
+/// Freezes the process that calls this, by SIGSTOP: it goes on from here when somebody sends it SIGCONT.
+///
+/// # Panics
+///
+/// When the signal cannot be sent.
+pub fn freeze_this_process() {
+    let sent = kill_process(getpid(), Signal::STOP);
+    sent.unwrap_or_else(|error| panic!("this process cannot be frozen: {error}"));
 }
 
 fn capture(stream: impl AsyncRead + Unpin + Send + 'static, output: watch::Sender<Output>) {

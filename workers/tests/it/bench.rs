@@ -51,6 +51,10 @@ pub(crate) struct Options {
     pub(crate) act_timeout: Option<&'static str>,
     /// Lines for the actor `say`.
     pub(crate) say: &'static str,
+    /// Connections for its work, 5 unless it is said.
+    pub(crate) connections: Option<u32>,
+    /// The isolation level of its transactions, where it is not the usual one.
+    pub(crate) isolation: Option<&'static str>,
     /// Who answers instead of the stub.
     pub(crate) model: Option<Arc<dyn LanguageModel>>,
     /// Who publishes instead of `noop`.
@@ -64,6 +68,14 @@ impl Bench {
 
     pub(crate) async fn with(options: Options) -> Self {
         let (database, llm) = tokio::join!(database(), StubLlm::start());
+        if let Some(isolation) = options.isolation {
+            let by_default = format!(
+                "do $$ begin
+                   execute format('alter database %I set default_transaction_isolation = ''{isolation}''', current_database());
+                 end $$"
+            );
+            database.execute(&by_default).await;
+        }
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("say.toml"), NARRATIVE).unwrap();
         let settings = settings(&options, &llm, folder.path());
@@ -86,7 +98,7 @@ impl Bench {
             ansi: false,
         });
         let parts = WorkerParts {
-            pool: pool(&database.url, CONNECTIONS),
+            pool: pool(&database.url, CONNECTIONS, options.connections.unwrap_or(5)),
             model,
             platforms,
             metrics: telemetry.unwrap().0.metrics(),
@@ -94,7 +106,7 @@ impl Bench {
         };
         let clock = Arc::new(SystemClock);
         let heartbeat = HealthState::new(clock.clone()).heartbeat();
-        let fleet_options = fleet_options(&settings, pool(&database.url, "lease under test"), clock);
+        let fleet_options = fleet_options(&settings, pool(&database.url, "lease under test", 2), clock);
         let shop = shop(&settings, parts);
         let identity = shop.identity.clone();
         let fleet = Fleet::start(shop, actors, fleet_options, heartbeat).await.unwrap();
@@ -190,10 +202,10 @@ narrative_name = "post"
     Settings::load_in(root, Some(&file), []).unwrap()
 }
 
-fn pool(url: &str, name: &str) -> PgPool {
+fn pool(url: &str, name: &str, connections: u32) -> PgPool {
     let options: PgConnectOptions = url.parse().unwrap();
     PgPoolOptions::new()
-        .max_connections(5)
+        .max_connections(connections)
         .acquire_timeout(Duration::from_secs(5))
         .connect_lazy_with(options.application_name(name))
 }

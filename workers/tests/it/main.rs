@@ -5,12 +5,14 @@
 mod bench;
 mod breaker;
 mod cancelling;
+mod conflicts;
 mod curation;
 mod failing_runs;
 mod generation;
 mod leases;
 mod messages;
 mod outages;
+mod pool_of_one;
 mod posting;
 mod rounds;
 mod strays;

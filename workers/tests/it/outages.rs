@@ -14,7 +14,14 @@ async fn a_run_whose_connections_were_cut_is_recorded_all_the_same() {
     bench.llm.request(1).await;
     let cut =
         format!("select pg_terminate_backend(pid) from pg_stat_activity where application_name = '{CONNECTIONS}'");
-    assert!(!bench.database.rows(&cut).await.is_empty());
+    let listens =
+        format!("select from pg_stat_activity where application_name = '{CONNECTIONS}' and query like 'LISTEN%'");
+    assert_eq!(
+        bench.database.rows(&listens).await.len(),
+        1,
+        "the one that listens is among them"
+    );
+    bench.database.rows(&cut).await;
     bench.llm.release();
     bench
         .database

@@ -38,6 +38,7 @@ pub(super) async fn claim_all(shared: Arc<Shared>, jobs: mpsc::Sender<ClaimedJob
         if wait.is_zero() {
             continue;
         }
+        claimer.shared.lend(&mut claimer.connection);
         tokio::select! {
             () = stop.cancelled() => return,
             () = claimer.shared.woken.notified() => {}
@@ -60,6 +61,7 @@ impl Claimer {
     /// One claim into the slots that are free, once there are some. Gives how long there is nothing to do, unless woken.
     async fn round(&mut self, jobs: &mpsc::Sender<ClaimedJob>) -> Result<Duration, QueueError> {
         let shared = Arc::clone(&self.shared);
+        shared.lend(&mut self.connection);
         let free = self.free_slots().await;
         let connection = match &mut self.connection {
             Some(connection) => connection,

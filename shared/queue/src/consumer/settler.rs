@@ -48,6 +48,7 @@ pub(super) async fn settle_all<R: Answer>(shared: Arc<Shared>, mut results: mpsc
             shared.settled(of_claim[0].job.lease.claim, of_claim.len());
         }
         finished.clear();
+        shared.lend(&mut connection);
     }
 }
 

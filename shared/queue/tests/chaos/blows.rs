@@ -25,14 +25,17 @@ pub(crate) enum Blow {
     RestartServer,
 }
 
+/// Kinds of blows beside kills.
+const KINDS: usize = 8;
 /// Blows until every kind has been struck.
-pub(crate) const KINDS: usize = 10;
+pub(crate) const ROUND: usize = 2 * KINDS;
 
-/// An endless, seeded order of blows: every kind once before any comes again, kills twice.
+/// An endless, seeded order of blows: every kind once before any comes again, and a kill before each.
 #[derive(Debug)]
 pub(crate) struct Blows {
     state: u64,
     left: Vec<usize>,
+    is_kill_next: bool,
 }
 
 impl Blows {
@@ -40,6 +43,7 @@ impl Blows {
         Self {
             state: seed,
             left: Vec::new(),
+            is_kill_next: false,
         }
     }
 
@@ -53,19 +57,22 @@ impl Blows {
     }
 
     pub(crate) fn next(&mut self) -> Blow {
+        self.is_kill_next = !self.is_kill_next;
+        if self.is_kill_next {
+            return Blow::Kill;
+        }
         if self.left.is_empty() {
             self.left = (0..KINDS).collect();
         }
         let place = self.below(self.left.len());
         match self.left.swap_remove(place) {
-            0 | 1 => Blow::Kill,
-            2 => Blow::Freeze,
-            3 => Blow::Cut,
-            4 => Blow::CutAnswers(0),
-            5 => Blow::CutAnswers(self.below(4_000)),
-            6 => Blow::TerminateSessions,
-            7 => self.either_way(),
-            8 => Blow::Delay(Duration::from_millis(60)),
+            0 => Blow::Freeze,
+            1 => Blow::Cut,
+            2 => Blow::CutAnswers(0),
+            3 => Blow::CutAnswers(self.below(4_000)),
+            4 => Blow::TerminateSessions,
+            5 => self.either_way(),
+            6 => Blow::Delay(Duration::from_millis(60)),
             _ => Blow::RestartServer,
         }
     }

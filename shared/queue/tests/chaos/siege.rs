@@ -4,8 +4,9 @@ use std::{env, path::Path, time::Duration};
 
 use botticelli_queue::{RescuedJob, make_partitions, register_queue};
 use botticelli_testkit::{
-    FaultProxy, PrivateCluster, Process, Way,
-    history::{Event, EventLog, FinalState, Summary, check, read_logs},
+    FaultProxy, PrivateCluster, Process, Skew, Way,
+    history::{Event, EventLog, FinalState, Summary, check, make_effects, read_logs},
+    skew_clock,
 };
 use sqlx::{Connection, PgConnection, PgPool};
 use tempfile::TempDir;
@@ -16,8 +17,8 @@ use tokio::{
 
 use crate::{
     LEASE, PATIENCE, QUEUE,
-    blows::{Blow, Blows, KINDS},
-    enqueuing, worker,
+    blows::{Blow, Blows, ROUND},
+    cancelling, enqueuing, worker,
 };
 
 const WORKERS: usize = 4;
@@ -46,6 +47,7 @@ pub(crate) async fn lay(jobs: u64, seed: u64) -> Result<Summary, Vec<String>> {
     connection.close().await.unwrap();
     let pool = PgPool::connect(cluster.url()).await.unwrap();
     make_partitions(&pool).await.unwrap();
+    make_effects(&pool).await.unwrap();
     pool.close().await;
 
     let logs = tempfile::tempdir().unwrap();
@@ -66,14 +68,19 @@ pub(crate) async fn lay(jobs: u64, seed: u64) -> Result<Summary, Vec<String>> {
         siege.logs.path().join("enqueuing.jsonl"),
         i64::try_from(jobs).unwrap(),
     ));
+    let cancelling = tokio::spawn(cancelling::cancel(
+        siege.proxy.url().to_owned(),
+        siege.logs.path().join("cancelling.jsonl"),
+    ));
     let mut struck = 0;
-    while !enqueuing.is_finished() || struck < KINDS {
+    while !enqueuing.is_finished() || struck < ROUND {
         siege.wait(BREATH).await;
         let blow = siege.blows.next();
         siege.strike(blow).await;
         struck += 1;
     }
     enqueuing.await.unwrap();
+    cancelling.abort();
     let unfinished = siege.aftermath().await;
     siege.reckon(unfinished).await
 }
@@ -84,6 +91,15 @@ impl Siege {
         let log = self.logs.path().join(format!("worker-{}.jsonl", self.started_workers));
         let mut command = Command::new(env::current_exe().unwrap());
         command.env(worker::URL, self.proxy.url()).env(worker::LOG, log);
+        // Whose lease has ended is for the database's clock to say.
+        skew_clock(
+            &mut command,
+            [Skew::None, Skew::Fast, Skew::Slow][self.started_workers % 3],
+        );
+        // The server gives up some of what such a worker asks for; it then asks again.
+        if self.started_workers.is_multiple_of(4) {
+            command.env(worker::ISOLATION, "repeatable read");
+        }
         self.workers.push(Process::spawn(command));
     }
 
@@ -153,7 +169,7 @@ impl Siege {
         let until = Instant::now() + time;
         while Instant::now() < until {
             // On a slow machine one may fail; were they all to fail, lost jobs would never come to an end.
-            timeout(PATIENCE, rescue(self.cluster.url())).await.ok();
+            timeout(PATIENCE, rescue_in(self.cluster.url())).await.ok();
             sleep(RESCUE_EVERY.min(until - Instant::now())).await;
         }
     }
@@ -203,16 +219,19 @@ impl Siege {
     }
 }
 
-/// `rescue` itself, with a time of grace after a restart that fits the short leases.
-async fn rescue(url: &str) -> Result<Vec<RescuedJob>, sqlx::Error> {
+async fn rescue_in(url: &str) -> Result<(), sqlx::Error> {
     let mut connection = PgConnection::connect(url).await?;
-    let rescued = sqlx::query_as(include_str!("../../src/sql/rescue.sql"))
+    rescue(&mut connection, LEASE).await?;
+    connection.close().await
+}
+
+/// `rescue` itself, with a time of grace after a restart that fits the short leases.
+pub(crate) async fn rescue(connection: &mut PgConnection, grace: Duration) -> Result<Vec<RescuedJob>, sqlx::Error> {
+    sqlx::query_as(include_str!("../../src/sql/rescue.sql"))
         .bind(100_i64)
-        .bind(LEASE.as_secs_f64())
-        .fetch_all(&mut connection)
-        .await?;
-    connection.close().await?;
-    Ok(rescued)
+        .bind(grace.as_secs_f64())
+        .fetch_all(connection)
+        .await
 }
 
 /// The logs of a siege that went wrong stay, for whoever wants to know why.

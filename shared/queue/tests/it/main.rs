@@ -9,6 +9,8 @@
 mod backend;
 mod cancelling;
 mod claiming;
+mod conflicts;
+mod consuming;
 mod dead_letters;
 mod deadlocks;
 mod enqueuing;

@@ -1,71 +1,32 @@
 //! Whether the logs and the database tell one story, and a legal one.
 
+mod cancellations;
+mod effects;
+mod summary;
+
 use std::collections::{BTreeMap, BTreeSet, btree_map};
-use std::fmt;
 
 use super::{Attempt, Ending, Entry, Event, FinalJob, FinalState, Outcome};
 
-/// What there was in a story that holds.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Jobs whose enqueue was confirmed.
-    pub accepted: usize,
-    /// Jobs that are there although the answer to their enqueue was lost.
-    pub unanswered_enqueues: usize,
-    /// Jobs by their final state.
-    pub states: BTreeMap<String, usize>,
-    /// Attempts by how they ended.
-    pub endings: BTreeMap<&'static str, usize>,
-    /// Attempts that their worker did not hear of: the claim's answer was lost, or the worker was killed.
-    pub unheard_claims: usize,
-    /// Effects of jobs that had one before: what "at least once" costs.
-    pub repeated_effects: usize,
-    /// Ends that were refused because the worker was stale.
-    pub refused: usize,
-    /// Ends whose answer was lost.
-    pub unanswered: usize,
-    /// Processes killed.
-    pub killed: usize,
-    /// Processes frozen.
-    pub stopped: usize,
-    /// Blows to the server and the network.
-    pub disturbed: usize,
-}
+pub use summary::Summary;
 
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |counts: &mut dyn Iterator<Item = (&str, usize)>| -> String {
-            counts
-                .map(|(name, count)| format!("{count} {name}"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        writeln!(
-            f,
-            "{} jobs accepted, and {} more of which the answer was lost: {}; 0 lost, 0 invented, 0 settled twice",
-            self.accepted,
-            self.unanswered_enqueues,
-            list(&mut self.states.iter().map(|(name, count)| (name.as_str(), *count)))
-        )?;
-        writeln!(
-            f,
-            "{} attempts: {}; {} of them unknown to their worker",
-            self.endings.values().sum::<usize>(),
-            list(&mut self.endings.iter().map(|(name, count)| (*name, *count))),
-            self.unheard_claims
-        )?;
-        write!(
-            f,
-            "{} processes killed, {} frozen, {} blows to server and network; {} stale ends refused, {} ends without an answer, {} \
-             effects repeated",
-            self.killed, self.stopped, self.disturbed, self.refused, self.unanswered, self.repeated_effects
-        )
-    }
-}
+use cancellations::Cancellations;
 
 /// Checks that every accepted job reached exactly one final state, by legal steps, with attempts that grow by one; that no
 /// stale worker ended anything and no attempt ended twice; that what was confirmed to a worker is what the database has;
-/// and that nothing is there which nobody offered.
+/// that a job that was cancelled is never claimed again; and that nothing is there which nobody offered.
+///
+/// Of effects it checks what a queue can promise:
+///
+/// - On the database, had in a transaction that holds the claim: each lies between the claim of its attempt and that
+///   attempt's end, however it ended, and before the next claim of the job. So a worker that has lost its lease has none,
+///   even if it does not know yet. Each attempt has one at most. A later attempt of the same job may have another one,
+///   unless the effect and the completion are one transaction: of these each job has exactly one, or none if it was not
+///   completed so. Before and after are the database's: its sequence, and its clock under the lock of the claim, so the
+///   clock must not be set back while the story goes on.
+/// - Outside of the database nothing can be fenced: a worker that froze after its last look goes on where it was, whoever
+///   has the job now. Checked is only that it had claimed the job, that it does not begin once it was told that the job is
+///   over for it, and that nothing is completed without. How often a job had more than one is counted.
 ///
 /// # Errors
 ///
@@ -78,6 +39,8 @@ pub fn check(log: &[Entry], state: &FinalState) -> Result<Summary, Vec<String>> 
     }
     story.judge_jobs(state);
     story.judge_attempts();
+    story.judge_effects(state);
+    story.judge_cancellations(state);
     if story.breaches.is_empty() {
         Ok(story.summary)
     } else {
@@ -107,6 +70,7 @@ struct Story<'a> {
     endings: BTreeMap<Try, &'a Ending>,
     with_effect: BTreeSet<i64>,
     final_settles: BTreeMap<i64, (i32, &'a str)>,
+    cancellations: Cancellations<'a>,
     summary: Summary,
     breaches: Vec<String>,
 }
@@ -149,6 +113,13 @@ impl<'a> Story<'a> {
             Event::Effect { attempt } => {
                 let told = self.told.entry((attempt.job, attempt.attempt)).or_default();
                 told.has_effect = true;
+                let is_over = told.refused.as_ref().or(told.settled.as_ref());
+                if let Some((outcome, before)) = is_over {
+                    self.breaches.push(format!(
+                        "job {}: worker {} has an effect for attempt {} at {place}, though its end as {outcome} was answered at {before}",
+                        attempt.job, attempt.worker, attempt.attempt
+                    ));
+                }
                 if told
                     .claimed
                     .as_ref()
@@ -178,6 +149,12 @@ impl<'a> Story<'a> {
                 let told = self.told.entry((attempt.job, attempt.attempt)).or_default();
                 told.refused = Some((*outcome, place.clone()));
             }
+            Event::Cancelling { job } => self.cancellations.ask(*job),
+            Event::Cancelled {
+                job,
+                attempt,
+                was_running,
+            } => self.cancellations.confirm(*job, *attempt, *was_running, place),
             Event::Killed { .. } => self.summary.killed += 1,
             Event::Stopped { .. } => self.summary.stopped += 1,
             Event::Continued { .. } => {}
@@ -346,7 +323,11 @@ impl<'a> Story<'a> {
         }
         let count = |outcomes: &[Outcome]| path.iter().filter(|ending| outcomes.contains(&ending.outcome)).count();
         let interrupted = count(&[Outcome::Snoozed, Outcome::HandedBack]);
-        if usize::try_from(job.interruptions) != Ok(interrupted) {
+        // One that was cancelled while it ran ended where its last attempt did, which did not have to be counted any more.
+        let is_last_uncounted =
+            job.state == "cancelled" && matches!(last, Some(Outcome::Snoozed | Outcome::HandedBack));
+        let counted = usize::try_from(job.interruptions).unwrap_or(usize::MAX);
+        if counted != interrupted && !(is_last_uncounted && counted + 1 == interrupted) {
             self.breaches.push(format!(
                 "job {id}: it counts {} interruptions, but {interrupted} of its attempts were interrupted",
                 job.interruptions

@@ -2,7 +2,7 @@
 
 use sqlx::PgPool;
 
-use super::{Attempt, Outcome};
+use super::{Attempt, FencedEffect, Outcome, effects::read_effects};
 
 /// A job, finished or not.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -32,6 +32,8 @@ pub struct Ending {
     pub attempt: Attempt,
     /// How it ended.
     pub outcome: Outcome,
+    /// When, in microseconds since 1970 by the clock of the server.
+    pub ended_at: i64,
 }
 
 /// All of it.
@@ -41,6 +43,8 @@ pub struct FinalState {
     pub jobs: Vec<FinalJob>,
     /// One for every attempt that has ended.
     pub endings: Vec<Ending>,
+    /// What workers did in the database, if they did it there.
+    pub effects: Option<Vec<FencedEffect>>,
 }
 
 impl FinalState {
@@ -64,8 +68,10 @@ impl FinalState {
         )
         .fetch_all(&mut *transaction)
         .await?;
-        let endings: Vec<(i64, i64, i32, String, String)> = sqlx::query_as(
-            "select claim.id, job.id, job.attempt, claim.worker_id::text, ending.outcome
+        let endings: Vec<(i64, i64, i32, String, String, i64)> = sqlx::query_as(
+            "select
+               claim.id, job.id, job.attempt, claim.worker_id::text, ending.outcome,
+               (extract(epoch from ending.ended_at) * 1000000)::bigint
              from (
                select id, worker_id, jobs, endings from botticelli.claims
                union all
@@ -77,18 +83,24 @@ impl FinalState {
         )
         .fetch_all(&mut *transaction)
         .await?;
+        let effects = read_effects(&mut transaction).await?;
         transaction.commit().await?;
-        let endings = endings.into_iter().map(|(claim, job, attempt, worker, outcome)| {
-            let outcome = serde_json::from_value(outcome.into()).map_err(|error| sqlx::Error::Decode(error.into()))?;
-            Ok(Ending {
-                claim,
-                attempt: Attempt { job, attempt, worker },
-                outcome,
-            })
-        });
+        let endings = endings
+            .into_iter()
+            .map(|(claim, job, attempt, worker, outcome, ended_at)| {
+                let outcome =
+                    serde_json::from_value(outcome.into()).map_err(|error| sqlx::Error::Decode(error.into()))?;
+                Ok(Ending {
+                    claim,
+                    attempt: Attempt { job, attempt, worker },
+                    outcome,
+                    ended_at,
+                })
+            });
         Ok(Self {
             jobs,
             endings: endings.collect::<Result<_, sqlx::Error>>()?,
+            effects,
         })
     }
 }

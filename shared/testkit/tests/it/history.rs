@@ -1,7 +1,10 @@
 //! The checker believes a story that holds, and says of every other what is wrong with it.
 
+mod cancellations;
+mod effects;
+
 use botticelli_testkit::history::{
-    Attempt, Ending, Entry, Event, EventLog, FinalJob, FinalState, Outcome, check, read_logs,
+    Attempt, Ending, Entry, Event, EventLog, FencedEffect, FinalJob, FinalState, Outcome, check, read_logs,
 };
 
 use crate::TestResult;
@@ -36,11 +39,26 @@ fn refused(outcome: Outcome, attempt: Attempt) -> Event {
     Event::Refused { outcome, attempt }
 }
 
+/// Ended as many seconds after 1970 as its claim's id says.
 fn ending(claim: i64, attempt: Attempt, outcome: Outcome) -> Ending {
     Ending {
+        ended_at: claim * 1_000_000,
         claim,
         attempt,
         outcome,
+    }
+}
+
+/// Had just after the claim, and just before the attempt's end.
+fn effect(claim: i64, attempt: &Attempt) -> FencedEffect {
+    FencedEffect {
+        number: claim + 1,
+        claim,
+        job: attempt.job,
+        attempt: attempt.attempt,
+        worker: attempt.worker.clone(),
+        is_final: false,
+        made_at: claim * 1_000_000 - 1,
     }
 }
 
@@ -74,6 +92,7 @@ impl Story {
                     max_attempts: 3,
                     errors: 1,
                 }],
+                effects: Some(vec![effect(3, &first), effect(5, &second)]),
                 endings: vec![ending(3, first, Outcome::Lost), ending(5, second, Outcome::Completed)],
             },
         }

@@ -1,6 +1,6 @@
 //! The handle on a real process.
 
-use botticelli_testkit::Process;
+use botticelli_testkit::{Process, Skew, skew_clock};
 use tokio::process::Command;
 
 fn shell(script: &str) -> Command {
@@ -62,4 +62,38 @@ async fn a_dropped_handle_leaves_no_process() {
         !stat.contains(") S ") || rustix::process::test_kill_process(pid).is_err(),
         "{stat}"
     );
+}
+
+#[tokio::test]
+async fn a_process_that_freezes_itself_is_seen_to_be_frozen_and_goes_on_when_it_is_resumed() {
+    let mut process = Process::spawn(shell("kill -STOP $$; echo goes on"));
+    process.frozen().await;
+    assert_eq!(process.output(), "");
+    process.resume();
+    process.line("goes on").await;
+    assert!(process.exit().await.success());
+}
+
+#[tokio::test]
+async fn a_skewed_clock_is_ten_minutes_off_and_leaves_nothing_behind() -> crate::TestResult {
+    let mut seconds = Vec::new();
+    for skew in [Skew::None, Skew::Fast, Skew::Slow] {
+        // Killed, so that the library has no chance to tidy up by itself.
+        let mut command = Command::new("perl");
+        command.args(["-e", "$| = 1; print time, \"\\n\"; sleep 600"]);
+        skew_clock(&mut command, skew);
+        let mut process = Process::spawn(command);
+        seconds.push(process.line("1").await.parse::<i64>()?);
+        let pid = process.pid();
+        process.kill();
+        process.exit().await;
+        drop(process);
+        let left = std::path::PathBuf::from(format!("/dev/shm/faketime_shm_{pid}"));
+        assert!(!left.exists(), "{}", left.display());
+    }
+    let [right, fast, slow] = seconds[..] else {
+        return Err(format!("{seconds:?}").into());
+    };
+    assert_eq!(((fast - right + 30) / 60, (right - slow + 30) / 60), (10, 10));
+    Ok(())
 }
