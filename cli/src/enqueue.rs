@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use botticelli_database::begin;
 use botticelli_lifecycle::Ending;
 use botticelli_queue::{JobOptions, NewJob, Source, enqueue};
 use clap::Args;
@@ -28,7 +29,7 @@ pub(crate) async fn run(arguments: &Arguments, environment: HashMap<String, Stri
     let args: Value = serde_json::from_str(&arguments.args)
         .with_context(|| format!("the job's arguments are not JSON: `{}`", arguments.args))?;
     let pool = target::pool(&arguments.place.arguments(), environment).await?;
-    let mut connection = pool.acquire().await?;
+    let mut transaction = begin(&pool).await?;
     let job = NewJob {
         queue: &arguments.actor,
         args,
@@ -36,7 +37,8 @@ pub(crate) async fn run(arguments: &Arguments, environment: HashMap<String, Stri
         traceparent: None,
         options: JobOptions::default(),
     };
-    let id = enqueue(&mut connection, &job).await?;
+    let id = enqueue(&mut transaction, &job).await?;
+    transaction.commit().await?;
     writeln!(stdout(), "enqueued job {id} for {}", arguments.actor)?;
     Ok(Ending::Clean)
 }

@@ -6,13 +6,14 @@ use std::{
 };
 
 use anyhow::Result;
+use botticelli_database::{migrate, served_schema};
 use botticelli_lifecycle::Ending;
 
 use crate::{Place, target};
 
 pub(crate) async fn run(place: &Place, environment: HashMap<String, String>) -> Result<Ending> {
     let pool = target::pool(&place.arguments(), environment).await?;
-    botticelli_database::migrate(&pool).await?;
-    writeln!(stdout(), "the database schema is up to date")?;
+    migrate(&pool).await?;
+    writeln!(stdout(), "the database schema `{}` is up to date", served_schema())?;
     Ok(Ending::Clean)
 }

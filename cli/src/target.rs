@@ -3,7 +3,7 @@
 use std::{collections::HashMap, path::Path};
 
 use anyhow::{Context, Result, bail};
-use botticelli_database::{PoolSize, connect};
+use botticelli_database::{PoolSize, connect_sessionless, serve_schema};
 use botticelli_process::ProcessArguments;
 use secrecy::SecretString;
 use sqlx::PgPool;
@@ -11,15 +11,17 @@ use sqlx::PgPool;
 /// The file in the data directory that `botticelli up` leaves its private database's address in while it runs.
 const URL_FILE: &str = "postgres/database_url";
 
-/// Connects to the configured database, or else to the private one of a running `botticelli up`.
+/// Connects to the configured database, or else to the private one of a running `botticelli up`. From here on statements are
+/// for the fleet in the configured schema. The database may be behind any connection pooler.
 pub(crate) async fn pool(arguments: &ProcessArguments, environment: HashMap<String, String>) -> Result<PgPool> {
     let data_dir = arguments.data_dir(&environment)?;
     let settings = arguments.settings(environment)?;
+    serve_schema(settings.server.schema.parse()?)?;
     let url = match settings.server.database_url {
         Some(url) => url,
         None => private_url(&data_dir)?,
     };
-    Ok(connect(&url, PoolSize(2), "botticelli cli").await?)
+    Ok(connect_sessionless(&url, PoolSize(2), "botticelli cli").await?)
 }
 
 fn private_url(data_dir: &Path) -> Result<SecretString> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use botticelli_actors::{ActorsError, get_actor};
+use botticelli_database::sql;
 use botticelli_queue::{JobId, JobOptions, NewJob, QueueError, Source, enqueue, has_unfinished};
 use serde_json::json;
 use sqlx::{FromRow, PgConnection, PgPool};
@@ -90,11 +91,11 @@ async fn insert(
     reason: Option<&str>,
     job: Option<JobId>,
 ) -> Result<bool, sqlx::Error> {
-    let inserted = sqlx::query(
+    let inserted = sqlx::query(sql(
         "insert into botticelli.schedule_ticks (actor, tick_at, revision, outcome, reason, job_id)
          values ($1, $2, $3, $4, $5, $6)
          on conflict on constraint one_job_per_tick do nothing",
-    )
+    ))
     .bind(&tick.actor)
     .bind(tick.at)
     .bind(&tick.revision)
@@ -122,14 +123,12 @@ pub async fn recorded(pool: &PgPool, actors: &[ScheduledActor]) -> Result<BTreeM
         .iter()
         .map(|actor| (actor.name.as_str(), actor.revision.as_str()))
         .unzip();
-    let rows: Vec<Row> = sqlx::query_as(
-        "select actor,
+    let rows: Vec<Row> = sqlx::query_as(sql("select actor,
                 (select max(tick_at) from botticelli.schedule_ticks as tick
                  where tick.actor = asked.actor and tick.revision = '') as latest,
                 exists (select from botticelli.schedule_ticks as tick
                         where tick.actor = asked.actor and tick.revision = asked.revision) as ran_immediately
-         from unnest($1::text[], $2::text[]) as asked (actor, revision)",
-    )
+         from unnest($1::text[], $2::text[]) as asked (actor, revision)"))
     .bind(names)
     .bind(revisions)
     .fetch_all(pool)

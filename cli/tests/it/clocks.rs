@@ -15,7 +15,7 @@ async fn a_job_outlives_its_lease_in_the_hands_of_a_worker_whose_clock_is_wrong(
         let stage = Stage::new(&generation()).await;
         let (_scheduler, _worker) = tokio::join!(stage.scheduler(), stage.worker_with_clock(skew));
         stage.llm.hold_from(4);
-        stage.enqueue_two_rounds().await;
+        stage.enqueue("generation").await;
         stage.llm.request(4).await;
         // The lease is renewed by now and again, or rescue would take the job.
         let renewed = "(select lease_until > started_at + interval '7 seconds' from botticelli.workers)";
@@ -41,7 +41,7 @@ async fn the_job_of_a_killed_worker_goes_on_elsewhere_whatever_the_two_clocks_sa
         stage.worker_with_clock(Skew::Slow)
     );
     stage.llm.hold_from(4);
-    stage.enqueue_two_rounds().await;
+    stage.enqueue("generation").await;
     stage.llm.request(4).await;
     let [mut victim, _heir] = stage.holder_first([fast, slow]).await;
     victim.kill();

@@ -4,9 +4,11 @@
 
 mod clocks;
 mod discord;
+mod fleets;
 mod jobs;
 mod lost_workers;
 mod pipeline;
+mod poolers;
 mod refusals;
 mod stage;
 mod stopping;

@@ -128,7 +128,7 @@ async fn a_schema_that_is_behind_is_refused_until_it_is_migrated() {
     database.execute("drop schema botticelli cascade").await;
     let refusal = folder.worker_refusal(&[], Some(&database.url)).await;
     assert!(
-        refusal.starts_with("error: the database schema is at version 0, this binary needs")
+        refusal.starts_with("error: the database schema `botticelli` is at version 0, this binary needs")
             && refusal.ends_with("run `botticelli migrate`"),
         "{refusal}"
     );
@@ -139,7 +139,11 @@ async fn a_schema_that_is_behind_is_refused_until_it_is_migrated() {
         migrate.arg("migrate").env("DATABASE_URL", &database.url);
         let mut process = Process::spawn(migrate);
         assert_eq!(process.exit().await.code(), Some(0), "{}", process.output());
-        assert!(process.output().ends_with("the database schema is up to date"));
+        assert!(
+            process
+                .output()
+                .ends_with("the database schema `botticelli` is up to date")
+        );
     }
     let tables = "select count(*) > 0 from information_schema.tables where table_schema = 'botticelli'";
     assert_eq!(database.row(tables).await, "t");

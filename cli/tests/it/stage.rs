@@ -111,11 +111,21 @@ rescue_interval = "200ms"
     }
 
     fn start(&self, name: &str, skew: Skew) -> Process {
+        self.spawn(name, skew, &[])
+    }
+
+    /// Starts a binary with `variables` beside what it needs.
+    pub(crate) fn start_with(&self, name: &str, variables: &[(&str, &str)]) -> Process {
+        self.spawn(name, Skew::None, variables)
+    }
+
+    fn spawn(&self, name: &str, skew: Skew, variables: &[(&str, &str)]) -> Process {
         let mut command = command(binary(name));
         skew_clock(&mut command, skew);
         command
             .env("DATABASE_URL", &self.database.url)
             .env("DISCORD_TOKEN", "a-token")
+            .envs(variables.iter().copied())
             .arg("--config")
             .arg(self.home.path().join("botticelli.toml"))
             .arg("--data-dir")
@@ -125,6 +135,19 @@ rescue_interval = "200ms"
                 .env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url())
                 .env("OTEL_BSP_SCHEDULE_DELAY", "100");
         }
+        Process::spawn(command)
+    }
+
+    /// `botticelli …` on the stage's database.
+    pub(crate) fn cli(&self, args: &[&str], variables: &[(&str, &str)]) -> Process {
+        let mut command = command(PathBuf::from(env!("CARGO_BIN_EXE_botticelli")));
+        command
+            .env("DATABASE_URL", &self.database.url)
+            .env("BOTTICELLI_CONFIG", self.home.path().join("botticelli.toml"))
+            .env("BOTTICELLI_DATA_DIR", self.home.path())
+            .env("USER", "alice")
+            .envs(variables.iter().copied())
+            .args(args);
         Process::spawn(command)
     }
 

@@ -1,5 +1,6 @@
 //! The replies of a job's finished acts.
 
+use botticelli_database::sql;
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
 
@@ -11,12 +12,14 @@ use crate::ActorsError;
 ///
 /// [`ActorsError`] when the row could not be read.
 pub async fn load_checkpoint(pool: &PgPool, job_id: i64, step: &str) -> Result<Option<Value>, ActorsError> {
-    sqlx::query_scalar("select record from botticelli.act_checkpoints where job_id = $1 and step = $2")
-        .bind(job_id)
-        .bind(step)
-        .fetch_optional(pool)
-        .await
-        .map_err(ActorsError::reading)
+    sqlx::query_scalar(sql(
+        "select record from botticelli.act_checkpoints where job_id = $1 and step = $2",
+    ))
+    .bind(job_id)
+    .bind(step)
+    .fetch_optional(pool)
+    .await
+    .map_err(ActorsError::reading)
 }
 
 /// Keeps the record of a finished step. The first record of a step stands.
@@ -30,10 +33,10 @@ pub async fn save_checkpoint(
     step: &str,
     record: &Value,
 ) -> Result<(), ActorsError> {
-    sqlx::query(
+    sqlx::query(sql(
         "insert into botticelli.act_checkpoints (job_id, step, record) values ($1, $2, $3)
          on conflict (job_id, step) do nothing",
-    )
+    ))
     .bind(job_id)
     .bind(step)
     .bind(record)
@@ -49,7 +52,7 @@ pub async fn save_checkpoint(
 ///
 /// [`ActorsError`] when the rows could not be removed.
 pub async fn clear_checkpoints(connection: &mut PgConnection, job_id: i64) -> Result<(), ActorsError> {
-    sqlx::query("delete from botticelli.act_checkpoints where job_id = $1")
+    sqlx::query(sql("delete from botticelli.act_checkpoints where job_id = $1"))
         .bind(job_id)
         .execute(connection)
         .await
@@ -63,10 +66,8 @@ pub async fn clear_checkpoints(connection: &mut PgConnection, job_id: i64) -> Re
 ///
 /// [`ActorsError`] when the rows could not be read.
 pub async fn checkpointed_jobs(connection: &mut PgConnection) -> Result<Vec<i64>, ActorsError> {
-    sqlx::query_scalar(
-        "select job_id from botticelli.act_checkpoints
-         group by job_id having max(recorded_at) < now() - interval '1 minute'",
-    )
+    sqlx::query_scalar(sql("select job_id from botticelli.act_checkpoints
+         group by job_id having max(recorded_at) < now() - interval '1 minute'"))
     .fetch_all(connection)
     .await
     .map_err(ActorsError::reading)

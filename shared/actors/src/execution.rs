@@ -1,5 +1,6 @@
 //! The history of runs: one row per attempt of a job.
 
+use botticelli_database::{sessionless, sql};
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
 
@@ -59,7 +60,7 @@ pub async fn start_execution(
     worker_name: &str,
     traceparent: Option<&str>,
 ) -> Result<i64, ActorsError> {
-    sqlx::query_scalar(
+    sqlx::query_scalar(sql(
         "with run as (
            insert into botticelli.actor_server_executions (task_id, actor_name, job_id, attempt, worker_name, traceparent)
            values ($1, $1, $2, $3, $4, $5) returning id, started_at
@@ -68,7 +69,7 @@ pub async fn start_execution(
            update botticelli.actor_server_state set last_run = run.started_at from run where task_id = $1
          )
          select id from run",
-    )
+    ))
     .bind(actor)
     .bind(job_id)
     .bind(attempt)
@@ -95,12 +96,10 @@ pub async fn finish_execution(
         Outcome::Failure => Some(false),
         Outcome::Skipped | Outcome::Interrupted => None,
     };
-    sqlx::query(
-        "update botticelli.actor_server_executions
+    sqlx::query(sql("update botticelli.actor_server_executions
          set completed_at = clock_timestamp(), outcome = $3, success = $4, error_message = $5, reason = $6,
              skills_succeeded = $7, skills_failed = $8, skills_skipped = 0, metadata = $9
-         where job_id = $1 and attempt = $2 and outcome = 'running'",
-    )
+         where job_id = $1 and attempt = $2 and outcome = 'running'"))
     .bind(job_id)
     .bind(attempt)
     .bind(ending.outcome.as_str())
@@ -122,12 +121,10 @@ pub async fn finish_execution(
 ///
 /// [`ActorsError`] when the row could not be written.
 pub async fn mark_lost(connection: &mut PgConnection, job_id: i64, attempt: i32) -> Result<(), ActorsError> {
-    sqlx::query(
-        "update botticelli.actor_server_executions
+    sqlx::query(sql("update botticelli.actor_server_executions
          set completed_at = clock_timestamp(), outcome = 'lost', success = false,
              error_message = 'worker ' || worker_name || ' was lost during this run'
-         where job_id = $1 and attempt = $2 and outcome = 'running'",
-    )
+         where job_id = $1 and attempt = $2 and outcome = 'running'"))
     .bind(job_id)
     .bind(attempt)
     .execute(connection)
@@ -142,10 +139,8 @@ pub async fn mark_lost(connection: &mut PgConnection, job_id: i64, attempt: i32)
 ///
 /// [`ActorsError`] when the rows could not be read.
 pub async fn open_executions(connection: &mut PgConnection) -> Result<Vec<(i64, i32)>, ActorsError> {
-    sqlx::query_as(
-        "select job_id, attempt from botticelli.actor_server_executions
-         where outcome = 'running' and started_at < now() - interval '1 minute'",
-    )
+    sqlx::query_as(sql("select job_id, attempt from botticelli.actor_server_executions
+         where outcome = 'running' and started_at < now() - interval '1 minute'"))
     .fetch_all(connection)
     .await
     .map_err(ActorsError::reading)
@@ -188,13 +183,13 @@ pub struct ExecutionRow {
 ///
 /// [`ActorsError`] when the row could not be read.
 pub async fn get_execution(pool: &PgPool, id: i64) -> Result<Option<ExecutionRow>, ActorsError> {
-    sqlx::query_as(
+    sqlx::query_as(sql(
         "select id, task_id, actor_name, job_id, attempt, started_at, completed_at, outcome, success, skills_succeeded,
                 skills_failed, error_message, reason
          from botticelli.actor_server_executions where id = $1",
-    )
+    ))
     .bind(id)
-    .fetch_optional(pool)
+    .fetch_optional(sessionless(pool))
     .await
     .map_err(ActorsError::reading)
 }
@@ -205,14 +200,14 @@ pub async fn get_execution(pool: &PgPool, id: i64) -> Result<Option<ExecutionRow
 ///
 /// [`ActorsError`] when the rows could not be read.
 pub async fn list_executions(pool: &PgPool, limit: i64, offset: i64) -> Result<Vec<ExecutionRow>, ActorsError> {
-    sqlx::query_as(
+    sqlx::query_as(sql(
         "select id, task_id, actor_name, job_id, attempt, started_at, completed_at, outcome, success, skills_succeeded,
                 skills_failed, error_message, reason
          from botticelli.actor_server_executions order by started_at desc, id desc limit $1 offset $2",
-    )
+    ))
     .bind(limit)
     .bind(offset)
-    .fetch_all(pool)
+    .fetch_all(sessionless(pool))
     .await
     .map_err(ActorsError::reading)
 }
@@ -228,15 +223,15 @@ pub async fn list_actor_executions(
     limit: i64,
     offset: i64,
 ) -> Result<Vec<ExecutionRow>, ActorsError> {
-    sqlx::query_as(
+    sqlx::query_as(sql(
         "select id, task_id, actor_name, job_id, attempt, started_at, completed_at, outcome, success, skills_succeeded,
                 skills_failed, error_message, reason
          from botticelli.actor_server_executions where task_id = $1 order by started_at desc, id desc limit $2 offset $3",
-    )
+    ))
     .bind(actor)
     .bind(limit)
     .bind(offset)
-    .fetch_all(pool)
+    .fetch_all(sessionless(pool))
     .await
     .map_err(ActorsError::reading)
 }

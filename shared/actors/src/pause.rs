@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use botticelli_database::{sessionless, sql};
 use sqlx::{PgConnection, PgPool, postgres::PgQueryResult};
 
 use crate::ActorsError;
@@ -34,10 +35,10 @@ pub struct BreakerChange {
 /// [`ActorsError`] when the row could not be written.
 pub async fn pause(pool: &PgPool, actor: &str, by: &str) -> Result<bool, ActorsError> {
     known(
-        sqlx::query("select botticelli.pause($1, $2)")
+        sqlx::query(sql("select botticelli.pause($1, $2)"))
             .bind(actor)
             .bind(by)
-            .execute(pool)
+            .execute(sessionless(pool))
             .await,
     )
 }
@@ -49,9 +50,9 @@ pub async fn pause(pool: &PgPool, actor: &str, by: &str) -> Result<bool, ActorsE
 /// [`ActorsError`] when the row could not be written.
 pub async fn resume(pool: &PgPool, actor: &str) -> Result<bool, ActorsError> {
     known(
-        sqlx::query("select botticelli.resume($1)")
+        sqlx::query(sql("select botticelli.resume($1)"))
             .bind(actor)
-            .execute(pool)
+            .execute(sessionless(pool))
             .await,
     )
 }
@@ -63,9 +64,9 @@ pub async fn resume(pool: &PgPool, actor: &str) -> Result<bool, ActorsError> {
 ///
 /// [`ActorsError`] when the rows could not be written.
 pub async fn pause_all(pool: &PgPool, by: &str) -> Result<(), ActorsError> {
-    sqlx::query("select botticelli.pause_all($1)")
+    sqlx::query(sql("select botticelli.pause_all($1)"))
         .bind(by)
-        .execute(pool)
+        .execute(sessionless(pool))
         .await
         .map_err(ActorsError::writing)?;
     Ok(())
@@ -77,8 +78,8 @@ pub async fn pause_all(pool: &PgPool, by: &str) -> Result<(), ActorsError> {
 ///
 /// [`ActorsError`] when the rows could not be written.
 pub async fn resume_all(pool: &PgPool) -> Result<(), ActorsError> {
-    sqlx::query("select botticelli.resume_all()")
-        .execute(pool)
+    sqlx::query(sql("select botticelli.resume_all()"))
+        .execute(sessionless(pool))
         .await
         .map_err(ActorsError::writing)?;
     Ok(())
@@ -103,7 +104,7 @@ pub async fn record_failure(
     actor: &str,
     breaker: Breaker,
 ) -> Result<BreakerChange, ActorsError> {
-    let (consecutive_failures, tripped): (i32, bool) = sqlx::query_as(
+    let (consecutive_failures, tripped): (i32, bool) = sqlx::query_as(sql(
         "with failed as (
            select task_id, consecutive_failures + 1 as failures,
                   not is_paused and (consecutive_failures + 1 >= $2 or breaker_state = 'half_open') as trips
@@ -118,7 +119,7 @@ pub async fn record_failure(
              breaker_retry_at = case when failed.trips then now() + make_interval(secs => $3) else state.breaker_retry_at end
          from failed where state.task_id = failed.task_id
          returning state.consecutive_failures, failed.trips",
-    )
+    ))
     .bind(actor)
     .bind(i32::from(breaker.failures))
     .bind(breaker.cooldown.as_secs_f64())
@@ -137,12 +138,10 @@ pub async fn record_failure(
 ///
 /// [`ActorsError`] when the row could not be written.
 pub async fn record_success(connection: &mut PgConnection, actor: &str) -> Result<(), ActorsError> {
-    sqlx::query(
-        "update botticelli.actor_server_state
+    sqlx::query(sql("update botticelli.actor_server_state
          set consecutive_failures = 0, last_success = now(),
              breaker_state = case breaker_state when 'half_open' then 'closed' else breaker_state end
-         where task_id = $1",
-    )
+         where task_id = $1"))
     .bind(actor)
     .execute(connection)
     .await
@@ -157,10 +156,10 @@ pub async fn record_success(connection: &mut PgConnection, actor: &str) -> Resul
 ///
 /// [`ActorsError`] when the rows could not be written.
 pub async fn half_open_due_breakers(pool: &PgPool) -> Result<Vec<String>, ActorsError> {
-    sqlx::query_scalar(
+    sqlx::query_scalar(sql(
         "update botticelli.actor_server_state set is_paused = false, breaker_state = 'half_open'
          where breaker_state = 'open' and breaker_retry_at <= now() returning task_id",
-    )
+    ))
     .fetch_all(pool)
     .await
     .map_err(ActorsError::writing)

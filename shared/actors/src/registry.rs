@@ -1,5 +1,6 @@
 //! The actors as configured.
 
+use botticelli_database::{sessionless, sql};
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
 
@@ -26,7 +27,7 @@ pub struct Registration<'a> {
 ///
 /// [`ActorsError`] when the row could not be written.
 pub async fn register(connection: &mut PgConnection, actor: &Registration<'_>) -> Result<(), ActorsError> {
-    sqlx::query(
+    sqlx::query(sql(
         "insert into botticelli.actor_server_state (task_id, actor_name, kind, enabled, schedule, schedule_type)
          values ($1, $1, $2, $3, $4, $5)
          on conflict (task_id) do update
@@ -34,7 +35,7 @@ pub async fn register(connection: &mut PgConnection, actor: &Registration<'_>) -
              schedule_type = excluded.schedule_type
          where (actor_server_state.kind, actor_server_state.enabled, actor_server_state.schedule)
            is distinct from (excluded.kind, excluded.enabled, excluded.schedule)",
-    )
+    ))
     .bind(actor.name)
     .bind(actor.kind)
     .bind(actor.enabled)
@@ -53,11 +54,13 @@ pub async fn register(connection: &mut PgConnection, actor: &Registration<'_>) -
 ///
 /// [`ActorsError`] when the rows could not be locked.
 pub async fn lock_actors(connection: &mut PgConnection, names: &[String]) -> Result<(), ActorsError> {
-    sqlx::query("select from botticelli.actor_server_state where task_id = any ($1) order by task_id for update")
-        .bind(names)
-        .execute(connection)
-        .await
-        .map_err(ActorsError::writing)?;
+    sqlx::query(sql(
+        "select from botticelli.actor_server_state where task_id = any ($1) order by task_id for update",
+    ))
+    .bind(names)
+    .execute(connection)
+    .await
+    .map_err(ActorsError::writing)?;
     Ok(())
 }
 
@@ -67,10 +70,10 @@ pub async fn lock_actors(connection: &mut PgConnection, names: &[String]) -> Res
 ///
 /// [`ActorsError`] when the rows could not be written.
 pub async fn retire_missing(connection: &mut PgConnection, configured: &[String]) -> Result<Vec<String>, ActorsError> {
-    sqlx::query_scalar(
+    sqlx::query_scalar(sql(
         "update botticelli.actor_server_state set enabled = false, next_run = null
          where enabled and task_id <> all ($1) returning task_id",
-    )
+    ))
     .bind(configured)
     .fetch_all(connection)
     .await
@@ -87,9 +90,9 @@ pub async fn set_next_run(
     actor: &str,
     next_run: Option<DateTime<Utc>>,
 ) -> Result<(), ActorsError> {
-    sqlx::query(
+    sqlx::query(sql(
         "update botticelli.actor_server_state set next_run = $2 where task_id = $1 and next_run is distinct from $2",
-    )
+    ))
     .bind(actor)
     .bind(next_run)
     .execute(connection)
@@ -146,15 +149,15 @@ pub async fn get_actor(pool: &PgPool, name: &str) -> Result<Option<ActorRow>, Ac
 }
 
 async fn read_actors(pool: &PgPool, name: Option<&str>) -> Result<Vec<ActorRow>, ActorsError> {
-    sqlx::query_as(
+    sqlx::query_as(sql(
         "select task_id as name, kind, enabled, is_paused, paused_reason, consecutive_failures, last_run, last_success,
                 next_run, schedule, schedule_type, breaker_state
          from botticelli.actor_server_state
          where $1::text is null or task_id = $1
          order by task_id",
-    )
+    ))
     .bind(name)
-    .fetch_all(pool)
+    .fetch_all(sessionless(pool))
     .await
     .map_err(ActorsError::reading)
 }

@@ -4,13 +4,18 @@ use std::{str::FromStr, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
-    PgPool,
+    Connection, Executor, PgConnection, PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
+
+use crate::pooler::are_no_sessions;
 
 /// How long a client waits for the answer to a statement: longer than the 30 s that the server gives any one, so that it
 /// only ends the wait for a server that is gone without a word.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(35);
+
+/// What limits a session. A statement and no option of the start: PgBouncer refuses those, also in session mode.
+const LIMITS: &str = "set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '60s'";
 
 /// How many connections a process may hold at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,44 +43,96 @@ pub enum ConnectError {
         way_out: &'static str,
         /// What the driver said.
         #[source]
-        source: sqlx::Error,
+        source: Box<sqlx::Error>,
+    },
+    /// There is a pooler in transaction mode between.
+    #[error(
+        "database `{database}` at {host}:{port} is reached through a connection pooler in transaction mode, and a process of \
+         the fleet needs sessions of its own: there it would not hear of new jobs and of cancellations (LISTEN), its lease \
+         would wait behind other clients, and its prepared statements would get lost; let DATABASE_URL name the PostgreSQL \
+         server itself, or a pool in session mode"
+    )]
+    Pooler {
+        /// Where we tried.
+        host: String,
+        /// At which port.
+        port: u16,
+        /// Which database.
+        database: String,
     },
 }
 
-/// Opens a pool and proves it with one connection.
+/// Opens a pool of sessions, and proves with two connections that they are such.
 ///
 /// Connections are opened on demand up to `size`, named `application_name` in `pg_stat_activity`, and limited to 30 s
 /// for any one statement, so that a lost server cannot hold a process for ever.
 ///
 /// # Errors
 ///
-/// [`ConnectError`] when the URL is malformed or the server cannot be reached within 5 s.
+/// [`ConnectError`] when the URL is malformed, the server cannot be reached within 5 s, or a pooler in transaction mode
+/// stands in front of it.
 pub async fn connect(url: &SecretString, size: PoolSize, application_name: &str) -> Result<PgPool, ConnectError> {
-    let options = PgConnectOptions::from_str(url.expose_secret())
-        .map_err(ConnectError::Url)?
-        .application_name(application_name)
-        .options([
-            ("statement_timeout", "30s"),
-            ("idle_in_transaction_session_timeout", "60s"),
-        ]);
-    let pool = PgPoolOptions::new()
-        .max_connections(size.0)
-        .acquire_timeout(Duration::from_secs(5))
-        .connect_lazy_with(options.clone());
-    // One connection of our own first: the pool would wait out its acquire time on a wrong password too.
-    match sqlx::ConnectOptions::connect(&options).await {
-        Ok(connection) => {
-            sqlx::Connection::close(connection).await.ok();
-            Ok(pool)
-        }
-        Err(source) => Err(ConnectError::Connect {
+    let options = options(url, application_name)?;
+    // Connections of our own first: the pool would wait out its acquire time on a wrong password too.
+    let (mut one, mut other) = (open(&options).await?, open(&options).await?);
+    let no_sessions = are_no_sessions(&mut one, &mut other).await;
+    one.close().await.ok();
+    other.close().await.ok();
+    if no_sessions.map_err(|source| unreachable(&options, source))? {
+        return Err(ConnectError::Pooler {
             host: options.get_host().to_owned(),
             port: options.get_port(),
             database: options.get_database().unwrap_or_default().to_owned(),
-            user: options.get_username().to_owned(),
-            way_out: way_out(&source),
-            source,
-        }),
+        });
+    }
+    let pool =
+        pool(size).after_connect(|connection, _| Box::pin(async move { connection.execute(LIMITS).await.map(drop) }));
+    Ok(pool.connect_lazy_with(options))
+}
+
+/// Opens a pool whose connections may come by way of any connection pooler, and proves it with one of them. Only what
+/// [`sessionless`](crate::sessionless()) and [`begin`](crate::begin()) run on it is safe and limited there.
+///
+/// # Errors
+///
+/// [`ConnectError`] when the URL is malformed or the server cannot be reached within 5 s.
+pub async fn connect_sessionless(
+    url: &SecretString,
+    size: PoolSize,
+    application_name: &str,
+) -> Result<PgPool, ConnectError> {
+    let options = options(url, application_name)?;
+    open(&options).await?.close().await.ok();
+    Ok(pool(size).connect_lazy_with(options))
+}
+
+/// What is said at the start of a connection. Not more than PgBouncer lets pass without being told to: no number of digits for
+/// floats, which travel in binary anyway.
+fn options(url: &SecretString, application_name: &str) -> Result<PgConnectOptions, ConnectError> {
+    let options = PgConnectOptions::from_str(url.expose_secret()).map_err(ConnectError::Url)?;
+    Ok(options.application_name(application_name).extra_float_digits(None))
+}
+
+fn pool(size: PoolSize) -> PgPoolOptions {
+    PgPoolOptions::new()
+        .max_connections(size.0)
+        .acquire_timeout(Duration::from_secs(5))
+}
+
+async fn open(options: &PgConnectOptions) -> Result<PgConnection, ConnectError> {
+    PgConnection::connect_with(options)
+        .await
+        .map_err(|source| unreachable(options, source))
+}
+
+fn unreachable(options: &PgConnectOptions, source: sqlx::Error) -> ConnectError {
+    ConnectError::Connect {
+        host: options.get_host().to_owned(),
+        port: options.get_port(),
+        database: options.get_database().unwrap_or_default().to_owned(),
+        user: options.get_username().to_owned(),
+        way_out: way_out(&source),
+        source: Box::new(source),
     }
 }
 

@@ -1,7 +1,13 @@
 //! The bus: how every process reaches PostgreSQL, brings its schema up to date and checks that it is.
 
 mod connect;
+mod pooler;
+mod renaming;
 mod schema;
+mod schema_name;
+mod sessionless;
 
-pub use connect::{ANSWER_LIMIT, ConnectError, PoolSize, connect};
+pub use connect::{ANSWER_LIMIT, ConnectError, PoolSize, connect, connect_sessionless};
 pub use schema::{SchemaError, check_schema, migrate};
+pub use schema_name::{SchemaName, SchemaNameError, SchemaTaken, serve_schema, served_schema, sql};
+pub use sessionless::{Sessionless, begin, sessionless};

@@ -1,5 +1,6 @@
 //! Decisions about potential posts, and the posts that passed.
 
+use botticelli_database::sql;
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection};
 
@@ -30,8 +31,7 @@ pub async fn decide(
     by: &str,
     verdict: &Verdict,
 ) -> Result<bool, PostsError> {
-    let decided = sqlx::query(
-        "with decided as (
+    let decided = sqlx::query(sql("with decided as (
            update botticelli.potential_posts
            set status = case when $3 then 'approved' else 'rejected' end, review_until = null, reviewed_at = now(),
                curation_score = $4, curation_notes = $5
@@ -45,8 +45,7 @@ pub async fn decide(
            )
            select id, text_content, content_type, source, tags, $4, $5, $6, traceparent from decided where $3
          )
-         select from decided",
-    )
+         select from decided"))
     .bind(verdict.post_id)
     .bind(job_id)
     .bind(verdict.approved)
@@ -79,7 +78,7 @@ pub async fn next_undelivered(
     platform: &str,
     channel: &str,
 ) -> Result<Option<Undelivered>, PostsError> {
-    sqlx::query_as(
+    sqlx::query_as(sql(
         "select id, to_jsonb(post) as row from botticelli.approved_posts as post
          where not exists (
            select from botticelli.deliveries
@@ -91,7 +90,7 @@ pub async fn next_undelivered(
          )
          order by id limit 1
          for update skip locked",
-    )
+    ))
     .bind(platform)
     .bind(channel)
     .fetch_optional(connection)

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use botticelli_database::sql;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection, PgPool};
@@ -76,11 +77,11 @@ pub struct PublishedPost {
 ///
 /// [`PostsError`] when the row could not be written.
 pub async fn plan(connection: &mut PgConnection, job_id: i64, delivery: &NewDelivery<'_>) -> Result<bool, PostsError> {
-    let planned = sqlx::query(
+    let planned = sqlx::query(sql(
         "insert into botticelli.deliveries (approved_post_id, platform, channel, payload, job_id, traceparent)
          select id, $2, $3, $4, $5, traceparent from botticelli.approved_posts where id = $1
          on conflict on constraint one_delivery_per_channel do nothing",
-    )
+    ))
     .bind(delivery.approved_post_id)
     .bind(delivery.platform)
     .bind(delivery.channel)
@@ -104,8 +105,7 @@ pub async fn in_hand(
     channel: &str,
     limit: u32,
 ) -> Result<Vec<Delivery>, PostsError> {
-    let mut deliveries: Vec<Delivery> = sqlx::query_as(
-        "with open as materialized (
+    let mut deliveries: Vec<Delivery> = sqlx::query_as(sql("with open as materialized (
            select id from botticelli.deliveries
            where platform = $2 and channel = $3 and state in ('planned', 'sending')
              and (job_id = $1 or (job_id is null and state = 'planned'))
@@ -115,8 +115,7 @@ pub async fn in_hand(
          )
          update botticelli.deliveries as delivery set job_id = $1
          from open where delivery.id = open.id
-         returning delivery.id, approved_post_id, channel, payload, epoch, state, traceparent",
-    )
+         returning delivery.id, approved_post_id, channel, payload, epoch, state, traceparent"))
     .bind(job_id)
     .bind(platform)
     .bind(channel)
@@ -135,13 +134,11 @@ pub async fn in_hand(
 ///
 /// [`PostsError`] when the row could not be written, or the delivery is not unfinished any more.
 pub async fn begin_send(connection: &mut PgConnection, delivery_id: i64, nonce: &str) -> Result<Duration, PostsError> {
-    let seconds: f64 = sqlx::query_scalar(
-        "update botticelli.deliveries
+    let seconds: f64 = sqlx::query_scalar(sql("update botticelli.deliveries
          set state = 'sending', nonce = $2, sends = sends + 1, last_sent_at = clock_timestamp(),
              first_sent_at = coalesce(first_sent_at, clock_timestamp())
          where id = $1 and state in ('planned', 'sending')
-         returning greatest(extract(epoch from clock_timestamp() - first_sent_at), 0)::float8",
-    )
+         returning greatest(extract(epoch from clock_timestamp() - first_sent_at), 0)::float8"))
     .bind(delivery_id)
     .bind(nonce)
     .fetch_one(connection)
@@ -159,10 +156,10 @@ pub async fn begin_send(connection: &mut PgConnection, delivery_id: i64, nonce: 
 ///
 /// [`PostsError`] when the row could not be written.
 pub async fn unsend(pool: &PgPool, delivery_id: i64, error: &str) -> Result<(), PostsError> {
-    sqlx::query(
+    sqlx::query(sql(
         "update botticelli.deliveries set state = 'planned', first_sent_at = null, sends = 0, error = $2
          where id = $1 and state = 'sending' and sends = 1",
-    )
+    ))
     .bind(delivery_id)
     .bind(error)
     .execute(pool)
@@ -177,16 +174,14 @@ pub async fn unsend(pool: &PgPool, delivery_id: i64, error: &str) -> Result<(), 
 ///
 /// [`PostsError`] when the rows could not be written.
 pub async fn record_published(pool: &PgPool, delivery_id: i64, message_id: &str) -> Result<(), PostsError> {
-    sqlx::query(
-        "with delivered as (
+    sqlx::query(sql("with delivered as (
            update botticelli.deliveries
            set state = 'published', message_id = $2, published_at = clock_timestamp(), error = null, job_id = null
            where id = $1 and state <> 'published'
            returning approved_post_id, published_at
          )
          update botticelli.approved_posts as post set posted_at = coalesce(post.posted_at, delivered.published_at)
-         from delivered where post.id = delivered.approved_post_id",
-    )
+         from delivered where post.id = delivered.approved_post_id"))
     .bind(delivery_id)
     .bind(message_id)
     .execute(pool)
@@ -214,10 +209,10 @@ pub async fn mark_unconfirmed(pool: &PgPool, delivery_id: i64, error: &str) -> R
 }
 
 async fn end(pool: &PgPool, delivery_id: i64, state: &str, error: &str) -> Result<(), PostsError> {
-    sqlx::query(
+    sqlx::query(sql(
         "update botticelli.deliveries set state = $2, error = $3, job_id = null
          where id = $1 and state in ('planned', 'sending')",
-    )
+    ))
     .bind(delivery_id)
     .bind(state)
     .bind(error)
@@ -234,7 +229,7 @@ async fn end(pool: &PgPool, delivery_id: i64, state: &str, error: &str) -> Resul
 ///
 /// [`PostsError`] when the rows could not be written.
 pub async fn release(connection: &mut PgConnection, job_id: i64) -> Result<(), PostsError> {
-    sqlx::query(
+    sqlx::query(sql(
         "with deliveries as (
            update botticelli.deliveries
            set job_id = null,
@@ -247,7 +242,7 @@ pub async fn release(connection: &mut PgConnection, job_id: i64) -> Result<(), P
          )
          update botticelli.potential_posts set status = 'pending', review_job_id = null, review_until = null
          where status = 'in_review' and review_job_id = $1",
-    )
+    ))
     .bind(job_id)
     .execute(connection)
     .await
@@ -261,11 +256,11 @@ pub async fn release(connection: &mut PgConnection, job_id: i64) -> Result<(), P
 ///
 /// [`PostsError`] when the rows could not be read.
 pub async fn jobs_in_hand(connection: &mut PgConnection) -> Result<Vec<i64>, PostsError> {
-    sqlx::query_scalar(
+    sqlx::query_scalar(sql(
         "select job_id from botticelli.deliveries where state in ('planned', 'sending') and job_id is not null
          union
          select review_job_id from botticelli.potential_posts where status = 'in_review'",
-    )
+    ))
     .fetch_all(connection)
     .await
     .map_err(PostsError::reading)
@@ -277,10 +272,10 @@ pub async fn jobs_in_hand(connection: &mut PgConnection) -> Result<Vec<i64>, Pos
 ///
 /// [`PostsError`] when the rows could not be read.
 pub async fn published(pool: &PgPool, after: DateTime<Utc>) -> Result<Vec<PublishedPost>, PostsError> {
-    sqlx::query_as(
+    sqlx::query_as(sql(
         "select id, platform, channel, coalesce(payload ->> 'text', '') as text, message_id, published_at
          from botticelli.deliveries where state = 'published' and published_at > $1 order by published_at, id",
-    )
+    ))
     .bind(after)
     .fetch_all(pool)
     .await

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use botticelli_database::sql;
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection, PgPool};
 
@@ -40,7 +41,7 @@ pub async fn store_drafts(
 ) -> Result<Vec<i64>, PostsError> {
     let mut stored = Vec::with_capacity(drafts.len());
     for (output_no, draft) in (1_i32..).zip(drafts) {
-        let id: Option<i64> = sqlx::query_scalar(
+        let id: Option<i64> = sqlx::query_scalar(sql(
             "with post as (
                insert into botticelli.potential_posts (text_content, source, tags, job_id, output_no, traceparent)
                values ($1, $2, $3, $4, $5, $6)
@@ -52,7 +53,7 @@ pub async fn store_drafts(
                select id, $7, $2, $8, $9, $10, $11 from post
              )
              select id from post",
-        )
+        ))
         .bind(&draft.text)
         .bind(&draft.narrative)
         .bind(Value::from(draft.tags.clone()))
@@ -97,8 +98,7 @@ pub async fn take_for_review(
     limit: u32,
     hold: Duration,
 ) -> Result<Vec<InReview>, PostsError> {
-    let mut posts: Vec<InReview> = sqlx::query_as(
-        "with open as materialized (
+    let mut posts: Vec<InReview> = sqlx::query_as(sql("with open as materialized (
            select id from botticelli.potential_posts
            where status = 'pending' or (status = 'in_review' and (review_job_id = $1 or review_until < now()))
            order by status = 'in_review' and review_job_id = $1 desc, id
@@ -108,8 +108,7 @@ pub async fn take_for_review(
          update botticelli.potential_posts as post
          set status = 'in_review', review_job_id = $1, review_until = now() + make_interval(secs => $3)
          from open where post.id = open.id
-         returning post.id, post.text_content as text, to_jsonb(post) as row, post.traceparent",
-    )
+         returning post.id, post.text_content as text, to_jsonb(post) as row, post.traceparent"))
     .bind(job_id)
     .bind(i64::from(limit))
     .bind(hold.as_secs_f64())
@@ -127,7 +126,7 @@ pub async fn take_for_review(
 ///
 /// [`PostsError`] when the statement fails.
 pub async fn waiting(pool: &PgPool) -> Result<i64, PostsError> {
-    sqlx::query_scalar(
+    sqlx::query_scalar(sql(
         "select (select count(*) from botticelli.potential_posts where status in ('pending', 'in_review'))
               + (select count(*) from botticelli.approved_posts as post
                  where posted_at is null
@@ -135,7 +134,7 @@ pub async fn waiting(pool: &PgPool) -> Result<i64, PostsError> {
                      select from botticelli.deliveries
                      where approved_post_id = post.id and state in ('failed', 'unconfirmed')
                    ))",
-    )
+    ))
     .fetch_one(pool)
     .await
     .map_err(PostsError::reading)

@@ -1,5 +1,6 @@
 //! Reading posts as a table, for narratives that ask for rows.
 
+use botticelli_database::{sessionless, sql};
 use serde_json::{Map, Value};
 use sqlx::{PgPool, Postgres, QueryBuilder};
 
@@ -119,12 +120,12 @@ pub async fn read_table(pool: &PgPool, request: &TableRequest) -> Result<Vec<Map
         table: table.to_owned(),
         source,
     };
-    let catalogue: Vec<(String, String)> = sqlx::query_as(
+    let catalogue: Vec<(String, String)> = sqlx::query_as(sql(
         "select column_name::text, udt_name::text from information_schema.columns
          where table_schema = 'botticelli' and table_name = $1 order by ordinal_position",
-    )
+    ))
     .bind(table)
-    .fetch_all(pool)
+    .fetch_all(sessionless(pool))
     .await
     .map_err(failed)?;
     let type_of = |column: &str| {
@@ -154,7 +155,7 @@ pub async fn read_table(pool: &PgPool, request: &TableRequest) -> Result<Vec<Map
             .push(column)
             .push("\"");
     }
-    query.push(" from botticelli.\"").push(table).push("\"");
+    query.push(sql(" from botticelli.\"")).push(table).push("\"");
     for (position, test) in request.tests.iter().enumerate() {
         let udt = type_of(&test.column)?;
         query
@@ -182,7 +183,11 @@ pub async fn read_table(pool: &PgPool, request: &TableRequest) -> Result<Vec<Map
     query.push(" offset ").push_bind(i64::from(request.offset.unwrap_or(0)));
     query.push(") as row");
 
-    let rows: Vec<Value> = query.build_query_scalar().fetch_all(pool).await.map_err(failed)?;
+    let rows: Vec<Value> = query
+        .build_query_scalar()
+        .fetch_all(sessionless(pool))
+        .await
+        .map_err(failed)?;
     let names = || -> Box<dyn Iterator<Item = &String>> {
         if request.columns.is_empty() {
             Box::new(catalogue.iter().map(|(name, _)| name))

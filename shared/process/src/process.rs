@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use botticelli_control::{AnonymousRole, Ports, Sidecar, SidecarOptions};
-use botticelli_database::{PoolSize, connect};
+use botticelli_database::{PoolSize, connect, serve_schema};
 use botticelli_lifecycle::{Shutdown, shut_down_on_signals};
 use botticelli_schedule::{Clock, SystemClock};
 use botticelli_settings::Settings;
@@ -35,12 +35,15 @@ pub struct Pools {
 }
 
 impl Process {
-    /// Starts logging, tracing and counting, and takes the signals over.
+    /// Starts logging, tracing and counting, and takes the signals over. From here on the process serves the fleet in the
+    /// configured schema.
     ///
     /// # Errors
     ///
-    /// A log filter or a collector address that cannot be used, or signals that cannot be taken over.
+    /// A log filter or a collector address that cannot be used, signals that cannot be taken over, or a schema other than
+    /// the one that this process serves already.
     pub fn start(settings: Settings, role: &'static str, ansi: bool) -> anyhow::Result<Self> {
+        serve_schema(settings.server.schema.parse()?)?;
         let options = TelemetryOptions {
             service_role: role,
             instance_id: uuid::Uuid::new_v4().to_string(),

@@ -1,5 +1,6 @@
 //! Putting in very many jobs.
 
+use botticelli_database::sql;
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -13,7 +14,8 @@ const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// Enqueues one job for each of `args`, due at once, by `COPY`, in the caller's transaction. Gives their number.
 ///
 /// This is the fastest way in, and the plainest: no ids come back, and nothing is unique. The arguments are checked to be
-/// objects of at most 256 KiB; that they are what the queue's kind knows, the worker checks.
+/// objects of at most 256 KiB; that they are what the queue's kind knows, the worker checks. As [`enqueue`](crate::enqueue())
+/// it goes through a pooler in transaction mode.
 ///
 /// # Errors
 ///
@@ -26,8 +28,9 @@ pub async fn enqueue_bulk<A: Serialize>(
 ) -> Result<u64, QueueError> {
     let failed = || QueueError::while_doing("enqueue jobs in bulk");
     let target: Option<(String, i32)> =
-        sqlx::query_as("select kind, max_attempts from botticelli.queues where name = $1")
+        sqlx::query_as(sql("select kind, max_attempts from botticelli.queues where name = $1"))
             .bind(queue)
+            .persistent(false)
             .fetch_optional(&mut *connection)
             .await
             .map_err(failed())?;
@@ -35,7 +38,9 @@ pub async fn enqueue_bulk<A: Serialize>(
         return Err(QueueError::Invalid(format!("unknown queue \"{queue}\"")));
     };
     let mut copy = connection
-        .copy_in_raw("copy botticelli.waiting_jobs (queue, kind, args, max_attempts) from stdin (format binary)")
+        .copy_in_raw(sql(
+            "copy botticelli.waiting_jobs (queue, kind, args, max_attempts) from stdin (format binary)",
+        ))
         .await
         .map_err(failed())?;
     let mut rows = Rows::new(queue, &kind, max_attempts);

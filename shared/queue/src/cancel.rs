@@ -1,5 +1,6 @@
 //! Ending a job that nobody wants any more.
 
+use botticelli_database::{sessionless, sql};
 use sqlx::PgPool;
 
 use crate::{JobId, QueueError, WorkerId, refusal::refused};
@@ -20,11 +21,11 @@ pub enum Cancelled {
 ///
 /// [`QueueError::Invalid`] when the job is unknown or has ended in another way, [`QueueError::Database`] otherwise.
 pub async fn cancel(pool: &PgPool, job: JobId, reason: Option<&str>, by: &str) -> Result<Cancelled, QueueError> {
-    let done: String = sqlx::query_scalar("select botticelli.cancel($1, $2, $3)")
+    let done: String = sqlx::query_scalar(sql("select botticelli.cancel($1, $2, $3)"))
         .bind(job)
         .bind(reason)
         .bind(by)
-        .fetch_one(pool)
+        .fetch_one(sessionless(pool))
         .await
         .map_err(refused("cancel a job"))?;
     Ok(match done.as_str() {
@@ -39,7 +40,7 @@ pub async fn cancel(pool: &PgPool, job: JobId, reason: Option<&str>, by: &str) -
 ///
 /// [`QueueError::Database`] when the statement fails.
 pub async fn cancelled_of(pool: &PgPool, worker: WorkerId) -> Result<Vec<JobId>, QueueError> {
-    sqlx::query_scalar(include_str!("sql/cancelled_of.sql"))
+    sqlx::query_scalar(sql(include_str!("sql/cancelled_of.sql")))
         .bind(worker)
         .fetch_all(pool)
         .await

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use botticelli_database::sql;
 use sqlx::{PgExecutor, Row, postgres::PgRow};
 
 use crate::{ClaimId, ClaimedJob, JobId, Lease, QueueError, WorkerId};
@@ -49,7 +50,7 @@ pub async fn claim(
     room: Room,
     worker: WorkerId,
 ) -> Result<Claimed, QueueError> {
-    let rows = sqlx::query("select * from botticelli.claim($1, $2, $3, $4)")
+    let rows = sqlx::query(sql("select * from botticelli.claim($1, $2, $3, $4)"))
         .bind(&**queue)
         .bind(i32::from(room.jobs))
         .bind(worker)
@@ -106,7 +107,7 @@ fn read(rows: &[PgRow], queue: &Arc<str>, worker: WorkerId) -> Result<Claimed, s
 ///
 /// [`QueueError::Database`] when the statement fails.
 pub async fn promote(executor: impl PgExecutor<'_>, queue: &str) -> Result<u64, QueueError> {
-    let promoted: i64 = sqlx::query_scalar(include_str!("sql/promote.sql"))
+    let promoted: i64 = sqlx::query_scalar(sql(include_str!("sql/promote.sql")))
         .bind(queue)
         .bind(PROMOTED_AT_ONCE)
         .fetch_one(executor)

@@ -1,5 +1,6 @@
 //! Jobs that were given up: looking at them, giving them another chance, throwing them away.
 
+use botticelli_database::{sessionless, sql};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sqlx::{FromRow, PgPool};
@@ -95,16 +96,16 @@ pub struct Redriven {
 ///
 /// [`QueueError::Invalid`] for an unknown state, [`QueueError::Database`] when the statement fails.
 pub async fn list_dead(pool: &PgPool, view: DeadView<'_>, at_most: u32) -> Result<Vec<DeadJob>, QueueError> {
-    sqlx::query_as(
+    sqlx::query_as(sql(
         "select id, queue, kind, state, reason, fingerprint, attempt, enqueued_at, finished_at, args::text as args,
                 errors::text as errors
          from botticelli.list_dead($1, $2, $3, $4)",
-    )
+    ))
     .bind(view.queue)
     .bind(view.state)
     .bind(view.since)
     .bind(i32::try_from(at_most).unwrap_or(i32::MAX))
-    .fetch_all(pool)
+    .fetch_all(sessionless(pool))
     .await
     .map_err(refused("list dead jobs"))
 }
@@ -115,12 +116,12 @@ pub async fn list_dead(pool: &PgPool, view: DeadView<'_>, at_most: u32) -> Resul
 ///
 /// As [`list_dead`].
 pub async fn group_dead(pool: &PgPool, view: DeadView<'_>, at_most: u32) -> Result<Vec<DeadGroup>, QueueError> {
-    sqlx::query_as("select * from botticelli.group_dead($1, $2, $3, $4)")
+    sqlx::query_as(sql("select * from botticelli.group_dead($1, $2, $3, $4)"))
         .bind(view.queue)
         .bind(view.state)
         .bind(view.since)
         .bind(i32::try_from(at_most).unwrap_or(i32::MAX))
-        .fetch_all(pool)
+        .fetch_all(sessionless(pool))
         .await
         .map_err(refused("group dead jobs"))
 }
@@ -131,12 +132,12 @@ pub async fn group_dead(pool: &PgPool, view: DeadView<'_>, at_most: u32) -> Resu
 ///
 /// As [`list_dead`].
 pub async fn count_dead(pool: &PgPool, filter: DeadFilter<'_>) -> Result<i64, QueueError> {
-    sqlx::query_scalar("select botticelli.count_dead($1, $2, $3, $4)")
+    sqlx::query_scalar(sql("select botticelli.count_dead($1, $2, $3, $4)"))
         .bind(filter.queue)
         .bind(filter.fingerprint)
         .bind(filter.state)
         .bind(filter.before)
-        .fetch_one(pool)
+        .fetch_one(sessionless(pool))
         .await
         .map_err(refused("count dead jobs"))
 }
@@ -148,9 +149,9 @@ pub async fn count_dead(pool: &PgPool, filter: DeadFilter<'_>) -> Result<i64, Qu
 /// [`QueueError::Invalid`] when it is not among the dead ones, or is unique and another job has taken its place, with that
 /// one's id; [`QueueError::Database`] otherwise.
 pub async fn redrive(pool: &PgPool, job: JobId) -> Result<(), QueueError> {
-    sqlx::query("select botticelli.redrive($1)")
+    sqlx::query(sql("select botticelli.redrive($1)"))
         .bind(job)
-        .execute(pool)
+        .execute(sessionless(pool))
         .await
         .map_err(refused("redrive a job"))?;
     Ok(())
@@ -163,12 +164,12 @@ pub async fn redrive(pool: &PgPool, job: JobId) -> Result<(), QueueError> {
 ///
 /// As [`list_dead`].
 pub async fn redrive_all(pool: &PgPool, filter: DeadFilter<'_>) -> Result<Redriven, QueueError> {
-    sqlx::query_as("select * from botticelli.redrive_all($1, $2, $3, $4)")
+    sqlx::query_as(sql("select * from botticelli.redrive_all($1, $2, $3, $4)"))
         .bind(filter.queue)
         .bind(filter.fingerprint)
         .bind(filter.state)
         .bind(filter.before)
-        .fetch_one(pool)
+        .fetch_one(sessionless(pool))
         .await
         .map_err(refused("redrive dead jobs"))
 }
@@ -179,12 +180,12 @@ pub async fn redrive_all(pool: &PgPool, filter: DeadFilter<'_>) -> Result<Redriv
 ///
 /// As [`list_dead`].
 pub async fn purge_dead(pool: &PgPool, filter: DeadFilter<'_>) -> Result<i64, QueueError> {
-    sqlx::query_scalar("select botticelli.purge_dead($1, $2, $3, $4)")
+    sqlx::query_scalar(sql("select botticelli.purge_dead($1, $2, $3, $4)"))
         .bind(filter.queue)
         .bind(filter.fingerprint)
         .bind(filter.state)
         .bind(filter.before)
-        .fetch_one(pool)
+        .fetch_one(sessionless(pool))
         .await
         .map_err(refused("purge dead jobs"))
 }

@@ -1,5 +1,6 @@
 //! Which jobs are over, for rooms that keep something under a job's id.
 
+use botticelli_database::sql;
 use sqlx::PgConnection;
 
 use crate::QueueError;
@@ -10,10 +11,8 @@ use crate::QueueError;
 ///
 /// [`QueueError::Database`] when the statement fails.
 pub async fn ended_jobs(connection: &mut PgConnection, jobs: &[i64]) -> Result<Vec<i64>, QueueError> {
-    sqlx::query_scalar(
-        "select asked.id from unnest($1::bigint[]) as asked (id)
-         where not exists (select from botticelli.jobs where jobs.id = asked.id)",
-    )
+    sqlx::query_scalar(sql("select asked.id from unnest($1::bigint[]) as asked (id)
+         where not exists (select from botticelli.jobs where jobs.id = asked.id)"))
     .bind(jobs)
     .fetch_all(connection)
     .await
@@ -30,13 +29,13 @@ pub async fn ended_attempts(
     attempts: &[(i64, i32)],
 ) -> Result<Vec<(i64, i32)>, QueueError> {
     let (jobs, numbers): (Vec<i64>, Vec<i32>) = attempts.iter().copied().unzip();
-    sqlx::query_as(
+    sqlx::query_as(sql(
         "select asked.id, asked.attempt from unnest($1::bigint[], $2::integer[]) as asked (id, attempt)
          where not exists (
            select from botticelli.jobs
            where jobs.id = asked.id and jobs.attempt = asked.attempt and state = 'running'
          )",
-    )
+    ))
     .bind(jobs)
     .bind(numbers)
     .fetch_all(connection)

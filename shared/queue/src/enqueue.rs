@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use botticelli_database::sql;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection, query::QueryScalar};
@@ -121,22 +122,24 @@ impl<'a> NewJob<'a> {
 /// Enqueues one job in the caller's transaction: it exists if and when that commits. Of a unique job that is there already,
 /// the id of that one is given.
 ///
+/// The statement has no name, so a producer's transaction may go through a connection pooler in transaction mode. Without a
+/// transaction it needs a session.
+///
 /// # Errors
 ///
 /// [`QueueError::Invalid`] for an unknown queue or bad arguments, with the way out; [`QueueError::Database`] otherwise.
 pub async fn enqueue(connection: &mut PgConnection, job: &NewJob<'_>) -> Result<JobId, QueueError> {
-    let statement = sqlx::query_scalar(
-        "select botticelli.enqueue(
+    let statement = sqlx::query_scalar(sql("select botticelli.enqueue(
            queue => $1, args => $2, traceparent => $3, source => $4, run_at => coalesce($5, now()), priority => $6,
            max_attempts => $7, not_after => $8, unique_by => $9, unique_while => $10,
            unique_for => make_interval(secs => $11), limit_key => $12, version => $13
-         )",
-    )
+         )"))
     .bind(job.queue)
     .bind(&job.args)
     .bind(job.traceparent)
     .bind(job.source.as_str());
     bind_options(statement, &job.options)
+        .persistent(false)
         .fetch_one(connection)
         .await
         .map_err(refused("enqueue a job"))
@@ -148,7 +151,7 @@ pub async fn enqueue(connection: &mut PgConnection, job: &NewJob<'_>) -> Result<
 ///
 /// As [`enqueue`]; nothing is enqueued then.
 pub async fn enqueue_many(connection: &mut PgConnection, jobs: &NewJobs<'_>) -> Result<Vec<Enqueued>, QueueError> {
-    let statement = sqlx::query_scalar::<_, (JobId, bool)>(
+    let statement = sqlx::query_scalar::<_, (JobId, bool)>(sql(
         "select row(job.id, job.is_new)
          from botticelli.enqueue_many(
            queue => $1, args => $2, traceparent => $3, source => $4, run_at => coalesce($5, now()), priority => $6,
@@ -156,12 +159,15 @@ pub async fn enqueue_many(connection: &mut PgConnection, jobs: &NewJobs<'_>) -> 
            unique_for => make_interval(secs => $11),
            limit_keys => case when $12 is not null then array_fill($12::text, array[cardinality($2)]) end, version => $13
          ) as job",
-    )
+    ))
     .bind(jobs.queue)
     .bind(jobs.args)
     .bind(jobs.traceparent)
     .bind(jobs.source.as_str());
-    let enqueued = bind_options(statement, &jobs.options).fetch_all(connection).await;
+    let enqueued = bind_options(statement, &jobs.options)
+        .persistent(false)
+        .fetch_all(connection)
+        .await;
     let enqueued = enqueued.map_err(refused("enqueue jobs"))?;
     Ok(enqueued
         .into_iter()
@@ -208,7 +214,7 @@ pub async fn enqueue_unless_waiting(
     connection: &mut PgConnection,
     job: &NewJob<'_>,
 ) -> Result<Option<JobId>, QueueError> {
-    let waiting = sqlx::query(include_str!("sql/lock_waiting.sql"))
+    let waiting = sqlx::query(sql(include_str!("sql/lock_waiting.sql")))
         .bind(job.queue)
         .execute(&mut *connection)
         .await

@@ -1,5 +1,6 @@
 //! The partitions of what is over.
 
+use botticelli_database::sql;
 use sqlx::PgPool;
 
 use crate::QueueError;
@@ -12,7 +13,7 @@ use crate::QueueError;
 ///
 /// [`QueueError::Database`] when the statement fails.
 pub async fn make_partitions(pool: &PgPool) -> Result<(), QueueError> {
-    sqlx::query("select botticelli.make_partitions()")
+    sqlx::query(sql("select botticelli.make_partitions()"))
         .execute(pool)
         .await
         .map_err(QueueError::while_doing("make room for the history of the next days"))?;

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use botticelli_database::sql;
 use sqlx::PgPool;
 
 use crate::{QueueError, WorkerId};
@@ -15,11 +16,9 @@ use crate::{QueueError, WorkerId};
 ///
 /// [`QueueError::Database`] when the row could not be written.
 pub async fn register_worker(pool: &PgPool, worker: WorkerId, name: &str, lease: Duration) -> Result<(), QueueError> {
-    sqlx::query(
-        "insert into botticelli.workers (id, name, lease_until)
+    sqlx::query(sql("insert into botticelli.workers (id, name, lease_until)
          values ($1, $2, clock_timestamp() + make_interval(secs => $3))
-         on conflict (id) do update set lease_until = excluded.lease_until",
-    )
+         on conflict (id) do update set lease_until = excluded.lease_until"))
     .bind(worker)
     .bind(name)
     .bind(lease.as_secs_f64())
@@ -36,10 +35,10 @@ pub async fn register_worker(pool: &PgPool, worker: WorkerId, name: &str, lease:
 ///
 /// [`QueueError::Database`] when the database did not answer; the lease runs on until its end.
 pub async fn renew_lease(pool: &PgPool, worker: WorkerId, lease: Duration) -> Result<bool, QueueError> {
-    let renewed = sqlx::query(
+    let renewed = sqlx::query(sql(
         "update botticelli.workers set lease_until = clock_timestamp() + make_interval(secs => $2)
          where id = $1 and lease_until > clock_timestamp()",
-    )
+    ))
     .bind(worker)
     .bind(lease.as_secs_f64())
     .execute(pool)
@@ -54,7 +53,7 @@ pub async fn renew_lease(pool: &PgPool, worker: WorkerId, lease: Duration) -> Re
 ///
 /// [`QueueError::Database`] when the database did not answer.
 pub async fn release_worker(pool: &PgPool, worker: WorkerId) -> Result<(), QueueError> {
-    sqlx::query("delete from botticelli.workers where id = $1")
+    sqlx::query(sql("delete from botticelli.workers where id = $1"))
         .bind(worker)
         .execute(pool)
         .await
@@ -68,11 +67,9 @@ pub async fn release_worker(pool: &PgPool, worker: WorkerId) -> Result<(), Queue
 ///
 /// [`QueueError::Database`] when the database did not answer.
 pub async fn forget_dead_workers(pool: &PgPool, age: Duration) -> Result<u64, QueueError> {
-    let forgotten = sqlx::query(
-        "delete from botticelli.workers
+    let forgotten = sqlx::query(sql("delete from botticelli.workers
          where lease_until < clock_timestamp() - make_interval(secs => $1)
-           and not exists (select from botticelli.claims where worker_id = workers.id)",
-    )
+           and not exists (select from botticelli.claims where worker_id = workers.id)"))
     .bind(age.as_secs_f64())
     .execute(pool)
     .await

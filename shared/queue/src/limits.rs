@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use botticelli_database::sql;
 use sqlx::PgConnection;
 
 use crate::{QueueError, refusal::refused};
@@ -43,7 +44,7 @@ pub struct QueueLimits {
 pub async fn limit_queue(connection: &mut PgConnection, queue: &str, limits: &QueueLimits) -> Result<(), QueueError> {
     let period = |rate: Option<Rate>| rate.map_or(1.0, |rate| rate.period.as_secs_f64());
     let burst = |rate: Option<Rate>| rate.and_then(|rate| rate.burst).map(i64::from);
-    sqlx::query(include_str!("sql/limit_queue.sql"))
+    sqlx::query(sql(include_str!("sql/limit_queue.sql")))
         .bind(queue)
         .bind(limits.max_running.map(i64::from))
         .bind(limits.max_running_per_key.map(i64::from))
@@ -53,6 +54,7 @@ pub async fn limit_queue(connection: &mut PgConnection, queue: &str, limits: &Qu
         .bind(limits.rate_per_key.map(|rate| i64::from(rate.jobs)))
         .bind(period(limits.rate_per_key))
         .bind(burst(limits.rate_per_key))
+        .persistent(false)
         .execute(connection)
         .await
         .map_err(refused("limit a queue"))?;

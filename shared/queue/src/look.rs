@@ -1,5 +1,6 @@
 //! Looking at single jobs and at how the queues stand, for people.
 
+use botticelli_database::{sessionless, sql};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -136,14 +137,14 @@ pub struct QueueStanding {
 ///
 /// [`QueueError::Database`] when the statement fails.
 pub async fn find_job(pool: &PgPool, job: JobId) -> Result<Option<JobDetails>, QueueError> {
-    sqlx::query_as(
+    sqlx::query_as(sql(
         "select id, queue, kind, state, reason, args::text as args, priority, run_at, attempt, interruptions, max_attempts,
                 worker_id, worker_name, enqueued_at, attempted_at, finished_at, source, traceparent, not_after, unique_key,
                 errors::text as errors, version, workflow, done, total, note, progress_at, result
          from botticelli.job($1)",
-    )
+    ))
     .bind(job)
-    .fetch_optional(pool)
+    .fetch_optional(sessionless(pool))
     .await
     .map_err(QueueError::while_doing("look for a job"))
 }
@@ -154,11 +155,13 @@ pub async fn find_job(pool: &PgPool, job: JobId) -> Result<Option<JobDetails>, Q
 ///
 /// [`QueueError::Database`] when the statement fails.
 pub async fn tries(pool: &PgPool, job: JobId) -> Result<Vec<Try>, QueueError> {
-    sqlx::query_as("select attempt, worker_id, claimed_at, outcome, ended_at from botticelli.tries($1)")
-        .bind(job)
-        .fetch_all(pool)
-        .await
-        .map_err(QueueError::while_doing("look for a job's tries"))
+    sqlx::query_as(sql(
+        "select attempt, worker_id, claimed_at, outcome, ended_at from botticelli.tries($1)",
+    ))
+    .bind(job)
+    .fetch_all(sessionless(pool))
+    .await
+    .map_err(QueueError::while_doing("look for a job's tries"))
 }
 
 /// Up to `at_most` jobs that run or wait: first those that run, then the others by id. `None` lets every queue and state pass.
@@ -172,11 +175,11 @@ pub async fn list_unfinished(
     state: Option<&str>,
     at_most: u32,
 ) -> Result<Vec<UnfinishedJob>, QueueError> {
-    sqlx::query_as(include_str!("sql/list_unfinished.sql"))
+    sqlx::query_as(sql(include_str!("sql/list_unfinished.sql")))
         .bind(queue)
         .bind(state)
         .bind(i64::from(at_most))
-        .fetch_all(pool)
+        .fetch_all(sessionless(pool))
         .await
         .map_err(QueueError::while_doing("list jobs"))
 }
@@ -187,14 +190,14 @@ pub async fn list_unfinished(
 ///
 /// [`QueueError::Database`] when the statement fails.
 pub async fn standing(pool: &PgPool) -> Result<Vec<QueueStanding>, QueueError> {
-    sqlx::query_as(
+    sqlx::query_as(sql(
         "select queue, is_paused, ready, later, pending, running, extract(epoch from oldest_ready_age)::float8 as oldest_ready_seconds,
                 (select coalesce(sum(completed), 0)::bigint from botticelli.queue_throughput done
                  where done.queue = depth.queue) as completed_last_hour,
                 (select count(*) from botticelli.dead_jobs dead where dead.queue = depth.queue) as dead
          from botticelli.queue_depth depth order by queue",
-    )
-    .fetch_all(pool)
+    ))
+    .fetch_all(sessionless(pool))
     .await
     .map_err(QueueError::while_doing("see how the queues stand"))
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use botticelli_database::sql;
 use sqlx::{FromRow, PgPool};
 
 use crate::QueueError;
@@ -51,13 +52,14 @@ impl Pruned {
 pub async fn prune(pool: &PgPool, history: Duration, dead: Duration) -> Result<Pruned, QueueError> {
     let mut all = Pruned::default();
     for _ in 0..ROUNDS {
-        let some: Pruned =
-            sqlx::query_as("select * from botticelli.prune(make_interval(secs => $1), make_interval(secs => $2))")
-                .bind(history.as_secs_f64())
-                .bind(dead.as_secs_f64())
-                .fetch_one(pool)
-                .await
-                .map_err(QueueError::while_doing("prune the history"))?;
+        let some: Pruned = sqlx::query_as(sql(
+            "select * from botticelli.prune(make_interval(secs => $1), make_interval(secs => $2))",
+        ))
+        .bind(history.as_secs_f64())
+        .bind(dead.as_secs_f64())
+        .fetch_one(pool)
+        .await
+        .map_err(QueueError::while_doing("prune the history"))?;
         all = Pruned {
             days_dropped: all.days_dropped + some.days_dropped,
             claims_deleted: all.claims_deleted + some.claims_deleted,

@@ -1,5 +1,6 @@
 //! The queues themselves.
 
+use botticelli_database::sql;
 use sqlx::{FromRow, PgConnection, PgPool};
 
 use crate::QueueError;
@@ -15,11 +16,11 @@ pub async fn register_queue(
     kind: &str,
     max_attempts: u16,
 ) -> Result<(), QueueError> {
-    sqlx::query(
+    sqlx::query(sql(
         "insert into botticelli.queues (name, kind, max_attempts) values ($1, $2, $3)
          on conflict (name) do update set kind = excluded.kind, max_attempts = excluded.max_attempts
          where (queues.kind, queues.max_attempts) is distinct from (excluded.kind, excluded.max_attempts)",
-    )
+    ))
     .bind(name)
     .bind(kind)
     .bind(i32::from(max_attempts))
@@ -35,12 +36,10 @@ pub async fn register_queue(
 ///
 /// [`QueueError::Database`] when the statement fails.
 pub async fn has_unfinished(connection: &mut PgConnection, queue: &str) -> Result<bool, QueueError> {
-    sqlx::query_scalar(
-        "select exists (
+    sqlx::query_scalar(sql("select exists (
            select from botticelli.waiting_jobs where queue = $1 and (run_at <= now() or attempt > interruptions))
            or exists (select from botticelli.claims where queue = $1)
-           or exists (select from botticelli.pending_jobs where queue = $1)",
-    )
+           or exists (select from botticelli.pending_jobs where queue = $1)"))
     .bind(queue)
     .fetch_one(connection)
     .await
@@ -66,14 +65,12 @@ pub struct QueueDepth {
 ///
 /// [`QueueError::Database`] when the statement fails.
 pub async fn depth(pool: &PgPool) -> Result<Vec<QueueDepth>, QueueError> {
-    sqlx::query_as(
-        "select queues.name as queue,
+    sqlx::query_as(sql("select queues.name as queue,
                 count(jobs.id) filter (where state <> 'running' and run_at <= now()) as due,
                 count(jobs.id) filter (where state <> 'running' and run_at > now()) as later,
                 count(jobs.id) filter (where state = 'running') as running
          from botticelli.queues left join botticelli.jobs on jobs.queue = queues.name
-         group by queues.name order by queues.name",
-    )
+         group by queues.name order by queues.name"))
     .fetch_all(pool)
     .await
     .map_err(QueueError::while_doing("count jobs"))

@@ -1,5 +1,6 @@
 //! What a job tells about itself: how far it is, what it noted, what came of it.
 
+use botticelli_database::{sessionless, sql};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
@@ -70,7 +71,7 @@ pub async fn report_progress(
     lease: Lease,
     progress: Progress<'_>,
 ) -> Result<(), QueueError> {
-    let reported: bool = sqlx::query_scalar("select botticelli.report_progress($1, $2, $3, $4, $5, $6, $7, $8)")
+    let reported: bool = sqlx::query_scalar(sql("select botticelli.report_progress($1, $2, $3, $4, $5, $6, $7, $8)"))
         .bind(lease.worker)
         .bind(lease.claim)
         .bind(i32::from(lease.place))
@@ -96,7 +97,7 @@ pub async fn add_to_log(
     level: LogLevel,
     message: &str,
 ) -> Result<(), QueueError> {
-    let added: bool = sqlx::query_scalar("select botticelli.add_to_log($1, $2, $3, $4, $5, $6, $7)")
+    let added: bool = sqlx::query_scalar(sql("select botticelli.add_to_log($1, $2, $3, $4, $5, $6, $7)"))
         .bind(lease.worker)
         .bind(lease.claim)
         .bind(i32::from(lease.place))
@@ -117,7 +118,7 @@ pub async fn add_to_log(
 /// [`QueueError::Invalid`] when the result takes more than 256 KiB, [`QueueError::Database`] when the statement fails.
 pub async fn save_result(connection: &mut PgConnection, lease: Lease, result: &Value) -> Result<(), QueueError> {
     fitting(result).map_err(|reason| QueueError::Invalid(format!("the result of job {} {reason}", lease.job)))?;
-    sqlx::query("select botticelli.save_result($1, $2, $3)")
+    sqlx::query(sql("select botticelli.save_result($1, $2, $3)"))
         .bind(lease.job)
         .bind(lease.attempt)
         .bind(result)
@@ -133,9 +134,9 @@ pub async fn save_result(connection: &mut PgConnection, lease: Lease, result: &V
 ///
 /// [`QueueError::Database`] when the statement fails.
 pub async fn job_log(pool: &PgPool, job: JobId) -> Result<Vec<LogLine>, QueueError> {
-    sqlx::query_as("select at, attempt, level, message from botticelli.job_log($1)")
+    sqlx::query_as(sql("select at, attempt, level, message from botticelli.job_log($1)"))
         .bind(job)
-        .fetch_all(pool)
+        .fetch_all(sessionless(pool))
         .await
         .map_err(QueueError::while_doing("read a job's log"))
 }

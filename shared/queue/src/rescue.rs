@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use botticelli_database::sql;
 use sqlx::{FromRow, PgConnection};
 
 use crate::{JobId, QueueError};
@@ -43,7 +44,7 @@ async fn rescue_after_restart(
     limit: u16,
     grace: Duration,
 ) -> Result<Vec<RescuedJob>, QueueError> {
-    sqlx::query_as(include_str!("sql/rescue.sql"))
+    sqlx::query_as(sql(include_str!("sql/rescue.sql")))
         .bind(i64::from(limit))
         .bind(grace.as_secs_f64())
         .fetch_all(connection)

@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use botticelli_database::sql;
 use sqlx::{PgConnection, PgExecutor};
 
 use crate::{ClaimId, ClaimedJob, Lease, QueueError, WorkerId};
@@ -46,9 +47,9 @@ impl PutBack {
 ///
 /// [`QueueError::LeaseLost`] when it is not, [`QueueError::Database`] when the statement fails.
 pub async fn hold(connection: &mut PgConnection, lease: Lease) -> Result<(), QueueError> {
-    let held = sqlx::query(
+    let held = sqlx::query(sql(
         "select from botticelli.claims where id = $1 and worker_id = $2 and get_bit(open, $3) = 1 for update",
-    )
+    ))
     .bind(lease.claim)
     .bind(lease.worker)
     .bind(i32::from(lease.place))
@@ -91,7 +92,7 @@ pub async fn complete_all(connection: &mut PgConnection, leases: &[Lease]) -> Re
         .into_iter()
         .map(|(claim, places)| (claim.0, String::from_utf8_lossy(&places).into_owned()))
         .unzip();
-    let completed: Vec<i64> = sqlx::query_scalar(include_str!("sql/complete.sql"))
+    let completed: Vec<i64> = sqlx::query_scalar(sql(include_str!("sql/complete.sql")))
         .bind(worker)
         .bind(claims)
         .bind(places)
@@ -180,7 +181,7 @@ pub async fn put_back_strays(
     in_hand: &[ClaimId],
 ) -> Result<u64, QueueError> {
     let in_hand: Vec<i64> = in_hand.iter().map(|claim| claim.0).collect();
-    let strays = sqlx::query(include_str!("sql/put_back_strays.sql"))
+    let strays = sqlx::query(sql(include_str!("sql/put_back_strays.sql")))
         .bind(queue)
         .bind(worker)
         .bind(in_hand)
@@ -197,7 +198,7 @@ async fn put_back(
     error: Option<&str>,
     interruptions: i32,
 ) -> Result<PutBack, QueueError> {
-    let put_back: Vec<Option<String>> = sqlx::query_scalar(include_str!("sql/put_back.sql"))
+    let put_back: Vec<Option<String>> = sqlx::query_scalar(sql(include_str!("sql/put_back.sql")))
         .bind(lease.worker)
         .bind(lease.claim)
         .bind(place(lease))
@@ -217,7 +218,7 @@ async fn bury(
     reason: &str,
     action: &'static str,
 ) -> Result<(), QueueError> {
-    let buried = sqlx::query(include_str!("sql/bury.sql"))
+    let buried = sqlx::query(sql(include_str!("sql/bury.sql")))
         .bind(lease.worker)
         .bind(lease.claim)
         .bind(place(lease))

@@ -1,14 +1,12 @@
 //! Hearing of new work without asking for it.
 
+use botticelli_database::sql;
 use sqlx::{
     PgPool,
     postgres::{PgListener, PgPoolOptions},
 };
 
 use crate::{JobId, QueueError};
-
-/// Where `botticelli.cancel` tells of running jobs.
-const CANCEL: &str = "botticelli_cancel";
 
 /// What a notification tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +39,7 @@ impl Wakeups {
             .await
             .map_err(QueueError::while_doing("listen for jobs"))?;
         listener
-            .listen_all(["botticelli_jobs", CANCEL])
+            .listen_all([sql("botticelli_jobs"), cancel_channel()])
             .await
             .map_err(QueueError::while_doing("listen for jobs"))?;
         Ok(Self { listener })
@@ -64,7 +62,7 @@ impl Wakeups {
                 return Ok(None);
             };
             let payload = notification.payload();
-            if notification.channel() != CANCEL {
+            if notification.channel() != cancel_channel() {
                 return Ok(Some(Wakeup::Queue(payload.to_owned())));
             }
             // Anybody may notify with anything; what is no id tells nothing.
@@ -73,4 +71,9 @@ impl Wakeups {
             }
         }
     }
+}
+
+/// Where `botticelli.cancel` tells of running jobs.
+fn cancel_channel() -> &'static str {
+    sql("botticelli_cancel")
 }

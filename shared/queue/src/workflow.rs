@@ -1,5 +1,6 @@
 //! Jobs that wait for other jobs: workflows that are enqueued as a whole, and jobs that ask for others while they run.
 
+use botticelli_database::{sessionless, sql};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use sqlx::{FromRow, PgConnection, PgExecutor, PgPool};
@@ -144,15 +145,17 @@ pub async fn enqueue_workflow(
     source: Source,
     traceparent: Option<&str>,
 ) -> Result<(WorkflowId, Vec<JobId>), QueueError> {
-    let jobs: Vec<(WorkflowId, JobId)> =
-        sqlx::query_as("select workflow, id from botticelli.enqueue_workflow($1, $2, $3, $4)")
-            .bind(to_json(jobs)?)
-            .bind(name)
-            .bind(traceparent)
-            .bind(source.as_str())
-            .fetch_all(connection)
-            .await
-            .map_err(refused("enqueue a workflow"))?;
+    let jobs: Vec<(WorkflowId, JobId)> = sqlx::query_as(sql(
+        "select workflow, id from botticelli.enqueue_workflow($1, $2, $3, $4)",
+    ))
+    .bind(to_json(jobs)?)
+    .bind(name)
+    .bind(traceparent)
+    .bind(source.as_str())
+    .persistent(false)
+    .fetch_all(connection)
+    .await
+    .map_err(refused("enqueue a workflow"))?;
     let workflow = jobs.first().map_or(WorkflowId(0), |(workflow, _)| *workflow);
     Ok((workflow, jobs.into_iter().map(|(_, job)| job).collect()))
 }
@@ -171,17 +174,18 @@ pub async fn await_children(
     on_failure: OnFailure,
     traceparent: Option<&str>,
 ) -> Result<PutBack, QueueError> {
-    let waits: Vec<Option<String>> =
-        sqlx::query_scalar("select reason from botticelli.await_children($1, $2, $3::bit varying, $4, $5, $6)")
-            .bind(lease.worker)
-            .bind(lease.claim)
-            .bind(place(lease))
-            .bind(to_json(children)?)
-            .bind(on_failure.as_str())
-            .bind(traceparent)
-            .fetch_all(connection)
-            .await
-            .map_err(refused("let a job wait for others"))?;
+    let waits: Vec<Option<String>> = sqlx::query_scalar(sql(
+        "select reason from botticelli.await_children($1, $2, $3::bit varying, $4, $5, $6)",
+    ))
+    .bind(lease.worker)
+    .bind(lease.claim)
+    .bind(place(lease))
+    .bind(to_json(children)?)
+    .bind(on_failure.as_str())
+    .bind(traceparent)
+    .fetch_all(connection)
+    .await
+    .map_err(refused("let a job wait for others"))?;
     PutBack::read(&waits, lease)
 }
 
@@ -195,11 +199,13 @@ fn to_json(jobs: &[WorkflowJob<'_>]) -> Result<Value, QueueError> {
 ///
 /// [`QueueError::Database`] when the statement fails.
 pub async fn needs_of(executor: impl PgExecutor<'_>, job: JobId) -> Result<Vec<Need>, QueueError> {
-    sqlx::query_as("select id, name, is_child, outcome, result, reason from botticelli.needs_of($1)")
-        .bind(job)
-        .fetch_all(executor)
-        .await
-        .map_err(QueueError::while_doing("look for the jobs that a job waits for"))
+    sqlx::query_as(sql(
+        "select id, name, is_child, outcome, result, reason from botticelli.needs_of($1)",
+    ))
+    .bind(job)
+    .fetch_all(executor)
+    .await
+    .map_err(QueueError::while_doing("look for the jobs that a job waits for"))
 }
 
 /// The jobs of a workflow, in the order in which they were enqueued; none when it is unknown or pruned.
@@ -208,11 +214,13 @@ pub async fn needs_of(executor: impl PgExecutor<'_>, job: JobId) -> Result<Vec<N
 ///
 /// [`QueueError::Database`] when the statement fails.
 pub async fn workflow(pool: &PgPool, workflow: WorkflowId) -> Result<Vec<WorkflowStep>, QueueError> {
-    sqlx::query_as("select id, name, parent_id, queue, state, needs, result from botticelli.workflow($1)")
-        .bind(workflow)
-        .fetch_all(pool)
-        .await
-        .map_err(QueueError::while_doing("look for a workflow"))
+    sqlx::query_as(sql(
+        "select id, name, parent_id, queue, state, needs, result from botticelli.workflow($1)",
+    ))
+    .bind(workflow)
+    .fetch_all(sessionless(pool))
+    .await
+    .map_err(QueueError::while_doing("look for a workflow"))
 }
 
 /// Cancels all jobs of a workflow that have not ended, and gives their number.
@@ -226,11 +234,11 @@ pub async fn cancel_workflow(
     reason: Option<&str>,
     by: &str,
 ) -> Result<u64, QueueError> {
-    let cancelled: i64 = sqlx::query_scalar("select botticelli.cancel_workflow($1, $2, $3)")
+    let cancelled: i64 = sqlx::query_scalar(sql("select botticelli.cancel_workflow($1, $2, $3)"))
         .bind(workflow)
         .bind(reason)
         .bind(by)
-        .fetch_one(pool)
+        .fetch_one(sessionless(pool))
         .await
         .map_err(refused("cancel a workflow"))?;
     Ok(u64::try_from(cancelled).unwrap_or(0))

@@ -305,7 +305,7 @@ impl Drop for Holding<'_> {
 }
 
 /// The part of `postgres://user:password@HOST:PORT/database` that names the server.
-fn host_and_port(url: &str) -> &str {
+pub(crate) fn host_and_port(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next().unwrap_or(rest);
     authority

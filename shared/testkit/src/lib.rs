@@ -12,6 +12,7 @@ mod fault_proxy;
 pub mod history;
 mod journal;
 mod llm;
+mod pgbouncer;
 mod private_cluster;
 mod process;
 
@@ -21,5 +22,6 @@ pub use discord::{DiscordFault, DiscordMessage, DiscordRequest, RateLimitScope, 
 pub use fault_proxy::{FaultProxy, Way};
 pub use journal::PATIENCE;
 pub use llm::{LlmReply, LlmRequest, StubLlm};
+pub use pgbouncer::{PgBouncer, PoolMode};
 pub use private_cluster::PrivateCluster;
 pub use process::{Process, Skew, binary, freeze_this_process, skew_clock};

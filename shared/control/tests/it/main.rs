@@ -6,6 +6,7 @@ mod api_executions;
 mod client;
 mod health;
 mod metrics;
+mod pooler;
 mod ports;
 mod problems;
 mod shutdown;

@@ -18,6 +18,7 @@ mod limiting;
 mod looking;
 mod lost_answers;
 mod model;
+mod pooling;
 mod pruning;
 mod reporting;
 mod rescuing;

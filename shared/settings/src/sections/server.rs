@@ -1,5 +1,7 @@
 use std::net::{IpAddr, Ipv4Addr};
+use std::str::FromStr;
 
+use botticelli_database::SchemaName;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +16,9 @@ pub struct ServerSettings {
     /// Default: none, which is right for `up`, where the database is embedded, and wrong for every other command.
     #[serde(serialize_with = "secret::masked")]
     pub database_url: Option<SecretString>,
+    /// The schema that holds the fleet; several fleets of one database have different ones. A lowercase letter or `_`, then
+    /// up to 39 of `a-z`, `0-9` and `_`. Default: `botticelli`.
+    pub schema: String,
     /// The address that all ports below listen on. Default: `127.0.0.1`, this machine only.
     pub bind: IpAddr,
     /// Port of the Prometheus metrics; 0 takes any free port. Default: 9090.
@@ -28,6 +33,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             database_url: None,
+            schema: SchemaName::default().to_string(),
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             metrics_port: 9090,
             health_port: 8080,
@@ -44,6 +50,9 @@ impl ServerSettings {
                 let text = "the address does not begin with `postgres://` or `postgresql://`";
                 report.add(&["server", "database_url"], text);
             }
+        }
+        if let Err(error) = SchemaName::from_str(&self.schema) {
+            report.add(&["server", "schema"], error.to_string());
         }
         let ports = [
             ("metrics_port", self.metrics_port),

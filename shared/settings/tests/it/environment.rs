@@ -14,6 +14,7 @@ fn a_variable_overrides_its_key_whatever_the_type() -> TestResult {
         &[
             ("BOTTICELLI_SERVER_API_PORT", "3001"),
             ("BOTTICELLI_SERVER_BIND", "0.0.0.0"),
+            ("BOTTICELLI_SERVER_SCHEMA", "fleet_b"),
             ("BOTTICELLI_LLM_BACKEND", "scripted"),
             ("BOTTICELLI_LLM_SCRIPT", "replies.toml"),
             ("BOTTICELLI_LLM_MODEL", "42"),
@@ -23,6 +24,7 @@ fn a_variable_overrides_its_key_whatever_the_type() -> TestResult {
     )?;
     assert_eq!(settings.server.api_port, 3001);
     assert_eq!(settings.server.bind.to_string(), "0.0.0.0");
+    assert_eq!(settings.server.schema, "fleet_b");
     assert_eq!(settings.llm.backend, LlmBackend::Scripted);
     assert_eq!(settings.llm.model.as_deref(), Some("42"));
     assert_eq!(settings.queue.lease.as_secs(), 60);

@@ -45,6 +45,11 @@ fn each_value_that_cannot_be_used_is_refused_with_the_way_out() -> TestResult {
             "2:12: key `server.api_port`: port 9090 is taken by `server.metrics_port`; choose another",
         ),
         (
+            "[server]\nschema = \"Fleet B\"\n",
+            "2:10: key `server.schema`: `Fleet B` is not a name for a schema; write a lowercase letter or `_`, then up to 39 of \
+             `a-z`, `0-9` and `_`; `public`, `information_schema` and what begins with `pg_` are for others",
+        ),
+        (
             "[llm]\ntimeout = \"0s\"\n",
             "2:11: key `llm.timeout`: the duration must be longer than zero",
         ),

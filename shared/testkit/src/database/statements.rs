@@ -10,18 +10,22 @@ use crate::PATIENCE;
 const CHANNEL: &str = "botticelli_testkit";
 
 /// What the triggers do.
-const ANNOUNCE: &str = "create function announce_change() returns trigger language plpgsql as
+const ANNOUNCE: &str = "create function public.announce_change() returns trigger language plpgsql as
   $$ begin notify botticelli_testkit; return null; end $$";
 
-/// One trigger per table, fired once for each statement that writes to it. Each is committed by itself: with the locks of
-/// several tables at once, this could end in a deadlock with the processes under test.
+/// One trigger per table of every fleet in the database, fired once for each statement that writes to it. Each is committed by
+/// itself: with the locks of several tables at once, this could end in a deadlock with the processes under test.
 const ANNOUNCE_EVERY_CHANGE: &str = "do $$
     declare
+      fleet text;
       changed text;
     begin
-      for changed in select tablename from pg_tables where schemaname = 'botticelli' loop
-        execute format('create trigger announce_change after insert or update or delete on botticelli.%I
-                        for each statement execute function announce_change()', changed);
+      for fleet, changed in
+        select schemaname, tablename from pg_tables
+        where schemaname in (select schemaname from pg_tables where tablename = '_sqlx_migrations')
+      loop
+        execute format('create trigger announce_change after insert or update or delete on %I.%I
+                        for each statement execute function public.announce_change()', fleet, changed);
         commit;
       end loop;
     end $$";

@@ -2,6 +2,7 @@
 //!
 //! A rule is a row of a table below. To break one on purpose, change its row and say why in `ARCHITECTURE.md`.
 
+mod statements;
 mod tables;
 mod workspace;
 
@@ -24,14 +25,15 @@ const OUTSIDE: &[(&str, &[&str])] = &[
 
 /// A room, and the only rooms it may know. A room without a row is free, but for [`NEVER_KNOWS`].
 const KNOWS_ONLY: &[(&str, &[&str])] = &[
-    ("actors", &[]),
+    ("actors", &["database"]),
+    ("database", &[]),
     ("llm", &[]),
     ("narrative", &["llm", "toml-document"]),
     ("platforms", &[]),
-    ("posts", &[]),
-    ("queue", &[]),
+    ("posts", &["database"]),
+    ("queue", &["database"]),
     ("schedule", &[]),
-    ("settings", &["schedule", "toml-document"]),
+    ("settings", &["database", "schedule", "toml-document"]),
     ("toml-document", &[]),
 ];
 
