@@ -295,6 +295,7 @@ as $$
 declare
   is_limited boolean;
   due double precision;
+  has_suspects boolean;
   limited record;
   suspects tid[] := '{}';
   places tid[];
@@ -302,17 +303,21 @@ declare
 begin
   -- Whoever sets limits locks this: what is read from here on are the limits that hold until this ends.
   lock table botticelli.claims in row exclusive mode;
-  select queues.is_limited into is_limited from botticelli.queues
-  where name = from_queue and not is_paused
-    -- A worker whose lease has ended must not take work that the next rescue would take from it.
-    and exists (select from botticelli.workers where id = for_worker and lease_until > now());
-
-  due := (
-    select greatest(extract(epoch from waiting.run_at - clock_timestamp()), 0)::float8
-    from botticelli.waiting_jobs waiting where waiting.queue = from_queue and not waiting.is_ready
-    order by waiting.run_at
-    limit 1
-  );
+  select
+    (
+      select queues.is_limited from botticelli.queues
+      where name = from_queue and not is_paused
+        -- A worker whose lease has ended must not take work that the next rescue would take from it.
+        and exists (select from botticelli.workers where id = for_worker and lease_until > now())
+    ),
+    (
+      select greatest(extract(epoch from waiting.run_at - clock_timestamp()), 0)::float8
+      from botticelli.waiting_jobs waiting where waiting.queue = from_queue and not waiting.is_ready
+      order by waiting.run_at
+      limit 1
+    ),
+    most_suspects > 0 and exists (select from botticelli.waiting_jobs where queue = from_queue and is_ready and is_suspect)
+  into is_limited, due, has_suspects;
 
   if is_limited then
     select * into limited from botticelli.claim_limited(from_queue, most_jobs, for_worker, most_suspects);
@@ -326,7 +331,7 @@ begin
   end if;
 
   if not is_limited and most_jobs > 0 then
-    if most_suspects > 0 then
+    if has_suspects then
       suspects := array(
         select ctid
         from botticelli.waiting_jobs

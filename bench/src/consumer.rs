@@ -1,8 +1,8 @@
-//! A consumer under a lease of its own, woken by notifications.
+//! A consumer under a lease of its own.
 
 use std::{sync::Arc, time::Duration};
 
-use botticelli_queue::{Consumer, ConsumerOptions, JobBackend, Wakeups, WorkerId, register_worker, renew_lease};
+use botticelli_queue::{Consumer, ConsumerOptions, JobBackend, WorkerId, register_worker, renew_lease};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -32,15 +32,7 @@ where
         }
     });
     let consumer = Consumer::new(pool.clone(), Arc::from(QUEUE), worker, options);
-    let mut wakeups = Wakeups::listen(pool).await?;
-    let woken = consumer.clone();
-    let listening = tokio::spawn(async move {
-        while wakeups.next().await.is_ok() {
-            woken.wake();
-        }
-    });
     consumer.run(stop, drive).await;
-    listening.abort();
     renewing.abort();
     Ok(())
 }

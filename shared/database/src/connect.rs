@@ -1,6 +1,10 @@
 //! Opening a pool, with an error that says what to do.
 
-use std::{str::FromStr, time::Duration};
+use std::{
+    str::FromStr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{
@@ -15,7 +19,9 @@ use crate::pooler::are_no_sessions;
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(35);
 
 /// What limits a session. A statement and no option of the start: PgBouncer refuses those, also in session mode.
-const LIMITS: &str = "set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '60s'";
+const LIMITS: &str = "set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '10s'";
+
+static HAS_SESSIONS: AtomicBool = AtomicBool::new(false);
 
 /// How many connections a process may hold at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,9 +91,16 @@ pub async fn connect(url: &SecretString, size: PoolSize, application_name: &str)
             database: options.get_database().unwrap_or_default().to_owned(),
         });
     }
+    HAS_SESSIONS.store(true, Ordering::Relaxed);
     let pool =
         pool(size).after_connect(|connection, _| Box::pin(async move { connection.execute(LIMITS).await.map(drop) }));
     Ok(pool.connect_lazy_with(options))
+}
+
+/// Whether [`connect`] has proven that this process has sessions, so that its statements may have names on the server and need
+/// not be read anew each time. A process that enqueues by way of a pooler in transaction mode does not call it.
+pub fn has_sessions() -> bool {
+    HAS_SESSIONS.load(Ordering::Relaxed)
 }
 
 /// Opens a pool whose connections may come by way of any connection pooler, and proves it with one of them. Only what

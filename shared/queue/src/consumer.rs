@@ -15,7 +15,7 @@ use std::{
 use apalis_core::error::BoxDynError;
 use serde_json::Value;
 use sqlx::{PgPool, Postgres, pool::PoolConnection};
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Backoff, ClaimId, ClaimedJob, Finished, JobBackend, QueueError, WorkerId};
@@ -95,7 +95,6 @@ struct Shared {
     worker: WorkerId,
     options: ConsumerOptions,
     slots: Semaphore,
-    woken: Notify,
     /// Jobs in hand of each claim.
     in_hand: Mutex<HashMap<ClaimId, usize>>,
 }
@@ -110,21 +109,17 @@ impl Consumer {
                 worker,
                 options,
                 slots: Semaphore::new(usize::from(options.slots)),
-                woken: Notify::new(),
                 in_hand: Mutex::new(HashMap::new()),
             }),
         }
     }
 
-    /// Looks at the queue now. To be called for every notification; calls in quick succession count as one.
-    pub fn wake(&self) {
-        self.shared.woken.notify_one();
-    }
-
     /// Runs until `stop` is cancelled and the jobs in hand are settled. `drive` gets the backend and runs an apalis worker on
     /// it to its end; whatever layers it puts around the handler, each job is settled by what comes out: `Ok` completes it
-    /// and keeps the [`Answer`], a [`HandlerError`] does what it says, and any other error is a failed try, after which the job waits for its back-off
-    /// or is discarded.
+    /// and keeps the [`Answer`], a [`HandlerError`] does what it says, and any other error is a failed try, after which the
+    /// job waits for its back-off or is discarded.
+    ///
+    /// It listens and claims on a connection of its own, and settles on one of the pool.
     pub async fn run<R, D, F>(self, stop: CancellationToken, drive: D)
     where
         R: Answer,

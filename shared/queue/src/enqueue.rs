@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use botticelli_database::sql;
+use botticelli_database::{has_sessions, sql};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, PgConnection, query::QueryScalar};
@@ -122,8 +122,8 @@ impl<'a> NewJob<'a> {
 /// Enqueues one job in the caller's transaction: it exists if and when that commits. Of a unique job that is there already,
 /// the id of that one is given.
 ///
-/// The statement has no name, so a producer's transaction may go through a connection pooler in transaction mode. Without a
-/// transaction it needs a session.
+/// As long as this process has not proven that it [has sessions](botticelli_database::has_sessions()), the statement has no name,
+/// so a producer's transaction may go through a connection pooler in transaction mode. Without a transaction it needs a session.
 ///
 /// # Errors
 ///
@@ -139,7 +139,7 @@ pub async fn enqueue(connection: &mut PgConnection, job: &NewJob<'_>) -> Result<
     .bind(job.traceparent)
     .bind(job.source.as_str());
     bind_options(statement, &job.options)
-        .persistent(false)
+        .persistent(has_sessions())
         .fetch_one(connection)
         .await
         .map_err(refused("enqueue a job"))
@@ -165,7 +165,7 @@ pub async fn enqueue_many(connection: &mut PgConnection, jobs: &NewJobs<'_>) -> 
     .bind(jobs.traceparent)
     .bind(jobs.source.as_str());
     let enqueued = bind_options(statement, &jobs.options)
-        .persistent(false)
+        .persistent(has_sessions())
         .fetch_all(connection)
         .await;
     let enqueued = enqueued.map_err(refused("enqueue jobs"))?;

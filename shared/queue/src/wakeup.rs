@@ -45,12 +45,20 @@ impl Wakeups {
         Ok(Self { listener })
     }
 
+    /// The connection it listens on, for statements of the one who listens: the server's process that has just brought a
+    /// notification is awake. What is heard meanwhile is kept.
+    pub(crate) fn connection(&mut self) -> &mut PgListener {
+        &mut self.listener
+    }
+
     /// Waits for the next notification. `None` means that the connection broke and was opened again: notifications may
     /// have been missed, so everything should be looked at.
     ///
     /// # Errors
     ///
     /// [`QueueError::Database`] when the connection broke and cannot be opened again.
+    ///
+    /// Dropping the future loses nothing.
     pub async fn next(&mut self) -> Result<Option<Wakeup>, QueueError> {
         loop {
             let notification = self

@@ -1,13 +1,14 @@
 //! Keeps the slots full.
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, sync::Arc, time::Duration};
 
-use sqlx::{Postgres, pool::PoolConnection};
+use botticelli_database::ANSWER_LIMIT;
+use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use crate::{Claimed, ClaimedJob, QueueError, Room, claim, promote, put_back_strays};
+use crate::{Claimed, ClaimedJob, QueueError, Room, Wakeup, Wakeups, claim, promote, put_back_strays};
 
 /// Jobs in one claim at most: more gains nothing, and they are lost together.
 const LARGEST_CLAIM: usize = 1000;
@@ -20,56 +21,47 @@ const AFTER_FAILURE: Duration = Duration::from_millis(500);
 pub(super) async fn claim_all(shared: Arc<Shared>, jobs: mpsc::Sender<ClaimedJob>, stop: CancellationToken) {
     let mut claimer = Claimer {
         shared,
-        connection: None,
+        ear: None,
         may_have_strays: false,
         was_filled: false,
     };
-    while !stop.is_cancelled() {
-        let wait = match claimer.round(&jobs).await {
-            Ok(wait) => wait,
-            Err(error) => {
-                claimer.connection = None;
-                claimer.may_have_strays = true;
-                let queue = &claimer.shared.queue;
-                tracing::error!(queue.name = %queue, error = &error as &dyn std::error::Error, "Queue {queue} cannot be read; trying on");
-                AFTER_FAILURE
-            }
+    // Only the waits are cut off: the jobs of a claim whose answer nobody reads would cost a try.
+    while let Some(free) = stop.run_until_cancelled(claimer.free_slots()).await {
+        let wait = match tokio::time::timeout(ANSWER_LIMIT, claimer.round(free, &jobs)).await {
+            Ok(Ok(wait)) => wait,
+            Ok(Err(error)) => claimer.failed(&error),
+            Err(elapsed) => claimer.failed(&elapsed),
         };
-        if wait.is_zero() {
-            continue;
-        }
-        claimer.shared.lend(&mut claimer.connection);
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = claimer.shared.woken.notified() => {}
-            // A claim whose connection broke may have been committed even after the last look for strays.
-            () = tokio::time::sleep(wait) => claimer.may_have_strays = true,
+        if !wait.is_zero() && stop.run_until_cancelled(claimer.wait(wait)).await.is_none() {
+            return;
         }
     }
 }
 
 struct Claimer {
     shared: Arc<Shared>,
-    /// Kept: to take it from the pool each time would be a round trip each time.
-    connection: Option<PoolConnection<Postgres>>,
+    /// Where it hears of jobs, and claims them.
+    ear: Option<Wakeups>,
     may_have_strays: bool,
     /// Whether the last claim took all it had asked for, so that there is probably more.
     was_filled: bool,
 }
 
 impl Claimer {
-    /// One claim into the slots that are free, once there are some. Gives how long there is nothing to do, unless woken.
-    async fn round(&mut self, jobs: &mpsc::Sender<ClaimedJob>) -> Result<Duration, QueueError> {
+    /// One claim into so many free slots. Gives how long there is nothing to do, unless something is heard.
+    async fn round(&mut self, free: usize, jobs: &mpsc::Sender<ClaimedJob>) -> Result<Duration, QueueError> {
         let shared = Arc::clone(&self.shared);
-        shared.lend(&mut self.connection);
-        let free = self.free_slots().await;
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            none => none.insert(shared.connection().await?),
+        let ear = match &mut self.ear {
+            Some(ear) => ear,
+            none => none.insert(Wakeups::listen(&shared.pool).await?),
         };
+        // What has been heard up to here is answered by the claim that follows.
+        while let Some(heard) = ear.next().now_or_never() {
+            heard?;
+        }
         if self.may_have_strays {
             let in_hand = shared.claims_in_hand();
-            put_back_strays(&mut **connection, &shared.queue, shared.worker, &in_hand).await?;
+            put_back_strays(ear.connection(), &shared.queue, shared.worker, &in_hand).await?;
             self.may_have_strays = false;
         }
         let room = Room {
@@ -79,7 +71,7 @@ impl Claimer {
         let Claimed {
             jobs: claimed,
             next_due,
-        } = claim(&mut **connection, &shared.queue, room, shared.worker).await?;
+        } = claim(ear.connection(), &shared.queue, room, shared.worker).await?;
         let count = claimed.len();
         if let Some(first) = claimed.first() {
             if let Ok(taken) = shared.slots.acquire_many(u32::try_from(count).unwrap_or(0)).await {
@@ -96,23 +88,76 @@ impl Claimer {
         if self.was_filled {
             return Ok(Duration::ZERO);
         }
-        if next_due == Some(Duration::ZERO) && promote(&mut **connection, &shared.queue).await? > 0 {
+        if next_due == Some(Duration::ZERO) && promote(ear.connection(), &shared.queue).await? > 0 {
             return Ok(Duration::ZERO);
         }
         let patience = shared.options.poll_interval;
         Ok(next_due.map_or(patience, |due| due.clamp(Duration::from_millis(1), patience)))
     }
 
-    /// Waits until there are free slots, and a little longer for more if the queue is full and there are few.
-    async fn free_slots(&self) -> usize {
-        let slots = &self.shared.slots;
-        // Taken and given back: only this task takes slots, so it is free until the claim.
-        drop(slots.acquire().await);
-        let enough = (usize::from(self.shared.options.slots) / 4).clamp(1, LARGEST_CLAIM);
-        if self.was_filled && slots.available_permits() < enough {
-            let gathered = slots.acquire_many(u32::try_from(enough).unwrap_or(1));
-            drop(tokio::time::timeout(GATHERING, gathered).await);
-        }
-        slots.available_permits().min(LARGEST_CLAIM)
+    /// Begins anew, and gives how long to wait before that.
+    fn failed(&mut self, error: &(dyn Error + 'static)) -> Duration {
+        self.ear = None;
+        self.may_have_strays = true;
+        let queue = &self.shared.queue;
+        tracing::error!(queue.name = %queue, error, "Queue {queue} cannot be read; trying on");
+        AFTER_FAILURE
     }
+
+    /// Waits until something is heard of the queue, but no longer than `time`.
+    async fn wait(&mut self, time: Duration) {
+        let mut over = std::pin::pin!(tokio::time::sleep(time));
+        loop {
+            tokio::select! {
+                heard = hear(&mut self.ear) => match heard {
+                    Some(Wakeup::Queue(queue)) if *queue != *self.shared.queue => {}
+                    Some(Wakeup::Cancelled(_)) => {}
+                    Some(Wakeup::Queue(_)) | None => return,
+                },
+                () = &mut over => {
+                    // A claim whose connection broke may have been committed even after the last look for strays.
+                    self.may_have_strays = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits until there are free slots, and a little longer for more if the queue is full and there are few.
+    async fn free_slots(&mut self) -> usize {
+        let shared = Arc::clone(&self.shared);
+        let slots = &shared.slots;
+        let was_filled = self.was_filled;
+        let mut free = std::pin::pin!(async {
+            // Taken and given back: only this task takes slots, so it is free until the claim.
+            drop(slots.acquire().await);
+            let enough = (usize::from(shared.options.slots) / 4).clamp(1, LARGEST_CLAIM);
+            if was_filled && slots.available_permits() < enough {
+                let gathered = slots.acquire_many(u32::try_from(enough).unwrap_or(1));
+                drop(tokio::time::timeout(GATHERING, gathered).await);
+            }
+            slots.available_permits().min(LARGEST_CLAIM)
+        });
+        loop {
+            tokio::select! {
+                biased;
+                free = &mut free => return free,
+                // Listened to, because the server waits for who does not read what it tells.
+                _ = hear(&mut self.ear) => {}
+            }
+        }
+    }
+}
+
+/// What is heard next; `None` when something may have been missed. For ever nothing without an ear.
+async fn hear(ear: &mut Option<Wakeups>) -> Option<Wakeup> {
+    let Some(listening) = ear else {
+        return std::future::pending().await;
+    };
+    if let Ok(heard) = listening.next().await {
+        return heard;
+    }
+    // The next claim opens another one.
+    *ear = None;
+    None
 }
