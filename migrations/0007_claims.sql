@@ -405,18 +405,19 @@ create function botticelli.take_care_of(from_queue text, places tid[]) returns i
 #variable_conflict use_column
 declare
   late integer;
+  moment timestamptz := clock_timestamp();
 begin
   update botticelli.job_keys set held_until = null
   where key = any (array(
     select held.key
     from botticelli.waiting_jobs waiting join botticelli.job_keys as held on held.key = waiting.unique_key and held.job_id = waiting.id
-    where waiting.ctid = any (places) and (held.held_until = 'claim' or waiting.not_after <= now())
+    where waiting.ctid = any (places) and (held.held_until = 'claim' or waiting.not_after <= moment)
     -- In the order in which an enqueue takes them, so that the two wait for one another and not each for the other.
     order by held.key
     for update of held
   ));
   with expired as (
-    delete from botticelli.waiting_jobs where ctid = any (places) and not_after <= now() returning *
+    delete from botticelli.waiting_jobs where ctid = any (places) and not_after <= moment returning *
   )
   insert into botticelli.dead_jobs (
     id, queue, kind, args, state, priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source, traceparent,

@@ -126,8 +126,9 @@ begin
   target := botticelli.check_job(queue, run_at, priority, max_attempts, traceparent, not_after, version);
   perform botticelli.check_args(queue, target.kind, given.args)
   from unnest(args) as given (args)
-  -- What needs no closer look is told here, and quickly: most bulk jobs are small and of the same kind.
-  where given.args is null or jsonb_typeof(given.args) <> 'object' or octet_length(given.args::text) > 262144
+  -- What needs no closer look is told here, and quickly: most bulk jobs are small and of the same kind. No text is more than
+  -- six times as long as what is stored of it (a control character: one byte, written as \u0001).
+  where given.args is null or jsonb_typeof(given.args) <> 'object' or pg_column_size(given.args) > 32768
      or (target.kind in ('generation', 'narrative', 'curation', 'posting') and given.args <> '{}');
   if unique_while is not null and unique_while not in ('waiting', 'unfinished') then
     raise exception 'unique_while of queue "%" must be "waiting" or "unfinished", not "%"', queue, unique_while using errcode = '22023';

@@ -248,6 +248,7 @@ declare
   pass_room bigint;
   quantum bigint;
   places tid[];
+  care boolean;
   key_retry_at timestamptz;
   suspect_retry_at timestamptz;
   pass_jobs botticelli.claimed_job[];
@@ -362,60 +363,38 @@ begin
           select (array_agg(turns.key order by turns.step desc))[1] as key, min(turns.retry_at) as retry_at from turns
         ),
         found as materialized (
-          select job.ctid
+          select job.ctid, job.not_after is not null or job.unique_key is not null as wants_care
           from botticelli.waiting_jobs job
           where job.ctid = any (array(select unnest(turns.places) from turns))
             -- Again, for one that was changed meanwhile; in a form that no index serves, so that only these rows are looked at.
             and coalesce(job.queue = queue and job.is_ready and job.is_suspect = take_suspects and job.limit_key is not null, false)
           for update skip locked
         )
-        select array(select found.ctid from found), walked.key, walked.retry_at
-        into places, limits.last_key, key_retry_at
-        from walked;
+        select places.found, places.want_care, walked.key, walked.retry_at
+        into places, care, limits.last_key, key_retry_at
+        from walked, (select array_agg(found.ctid) as found, bool_or(found.wants_care) as want_care from found) as places;
       elsif take_suspects then
-        places := array(
+        select array_agg(found.ctid), true into places, care
+        from (
           select job.ctid from botticelli.waiting_jobs job
           where job.queue = queue and job.is_ready and job.is_suspect and job.attempt < 1000000
           order by job.rank, job.id limit pass_room for update skip locked
-        );
+        ) as found;
       else
-        places := array(
-          select job.ctid from botticelli.waiting_jobs job
+        select array_agg(found.ctid), bool_or(found.not_after is not null or found.unique_key is not null) into places, care
+        from (
+          select job.ctid, job.not_after, job.unique_key from botticelli.waiting_jobs job
           where job.queue = queue and job.is_ready and not job.is_suspect and job.attempt < 1000000
           order by job.rank, job.id limit pass_room for update skip locked
-        );
+        ) as found;
       end if;
 
       if cardinality(places) > 0 then
-        with taken as (
+        if care then
+          perform botticelli.take_care_of(queue, places);
+        end if;
+        with started as materialized (
           delete from botticelli.waiting_jobs job where job.ctid = any (places) returning *
-        ),
-        expired as (
-          insert into botticelli.dead_jobs (
-            id, queue, kind, args, state, priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source, traceparent,
-            errors, reason, unique_key, limit_key, version, workflow
-          )
-          select
-            taken.id, queue, taken.kind, taken.args, 'expired', taken.priority, taken.run_at, taken.attempt, taken.interruptions,
-            taken.max_attempts, taken.enqueued_at, taken.source, taken.traceparent, coalesce(taken.errors, '[]'),
-            'it was not started by its not_after', taken.unique_key, taken.limit_key, taken.version, taken.workflow
-          from taken where taken.not_after <= moment
-          -- The order in which workflows are locked.
-          order by taken.workflow
-        ),
-        freed_keys as (
-          update botticelli.job_keys set held_until = null
-          where job_keys.key = any (array(
-            select held.key
-            from taken join botticelli.job_keys as held on held.key = taken.unique_key and held.job_id = taken.id
-            where taken.unique_key is not null and (held.held_until = 'claim' or taken.not_after <= moment)
-            -- In the order in which an enqueue takes them.
-            order by held.key
-            for update of held
-          ))
-        ),
-        started as (
-          select * from taken where taken.not_after is null or taken.not_after > moment
         ),
         counted as (
           insert into botticelli.limited_keys as k (queue, key, running, tokens, refilled_at)
@@ -443,8 +422,14 @@ begin
         into pass_jobs, pass_keys, first_job, last_job, has_keys, has_workflows
         -- Sorted once for both arrays.
         from (select * from started as job order by job.rank, job.id) as started;
-        claimed := claimed || pass_jobs;
-        claimed_keys := claimed_keys || pass_keys;
+        -- Nearly always there is one pass, and then nothing to copy.
+        if claimed = '{}' then
+          claimed := coalesce(pass_jobs, '{}');
+          claimed_keys := coalesce(pass_keys, '{}');
+        else
+          claimed := claimed || pass_jobs;
+          claimed_keys := claimed_keys || pass_keys;
+        end if;
       end if;
     end if;
 
@@ -458,7 +443,7 @@ begin
       pass_room := can_start - cardinality(claimed);
       quantum := pass_room;
       -- Jobs that had expired leave room too, so it is filled again until nothing is found.
-      exit when pass_room <= 0 or cardinality(places) = 0;
+      exit when pass_room <= 0 or coalesce(cardinality(places), 0) = 0;
     end if;
     places := '{}';
   end loop;

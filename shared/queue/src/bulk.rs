@@ -1,6 +1,8 @@
 //! Putting in very many jobs.
 
-use botticelli_database::sql;
+use std::ops::Range;
+
+use botticelli_database::{has_sessions, sql};
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -11,7 +13,8 @@ const CHUNK: usize = 256 * 1024;
 /// What stands in front of the rows (PostgreSQL's manual, COPY, "Binary Format"): signature, flags, length of the extension.
 const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
-/// Enqueues one job for each of `args`, due at once, by `COPY`, in the caller's transaction. Gives their number.
+/// Enqueues one job for each of `args`, due at once, in the caller's transaction: few by `INSERT`, many by `COPY`. Gives their
+/// number.
 ///
 /// This is the fastest way in, and the plainest: no ids come back, and nothing is unique. The arguments are checked to be
 /// objects of at most 256 KiB; that they are what the queue's kind knows, the worker checks. As [`enqueue`](crate::enqueue())
@@ -37,23 +40,39 @@ pub async fn enqueue_bulk<A: Serialize>(
     let Some((kind, max_attempts)) = target else {
         return Err(QueueError::Invalid(format!("unknown queue \"{queue}\"")));
     };
-    let mut copy = connection
-        .copy_in_raw(sql(
-            "copy botticelli.waiting_jobs (queue, kind, args, max_attempts) from stdin (format binary)",
+    let mut rows = Rows::new(queue, &kind, max_attempts);
+    let mut args = args.into_iter().zip(1_u64..);
+    // What ends within the first chunk goes in one piece. The end of a COPY is a message of its own, which would wait for the
+    // answer to the one before: the driver leaves Nagle's algorithm on, and the server's side delays its acknowledgement by 40 ms.
+    let has_more = rows.fill(&mut args).map_err(QueueError::Invalid)?;
+    if !has_more {
+        let inserted = sqlx::query(sql(
+            "insert into botticelli.waiting_jobs (queue, kind, args, max_attempts)
+             select $1, $2, args::jsonb, $3 from unnest($4::text[]) as args",
         ))
+        .bind(queue)
+        .bind(&kind)
+        .bind(max_attempts)
+        .bind(rows.texts())
+        .persistent(has_sessions())
+        .execute(connection)
         .await
         .map_err(failed())?;
-    let mut rows = Rows::new(queue, &kind, max_attempts);
-    for (args, number) in args.into_iter().zip(1_u64..) {
-        if let Err(reason) = rows.push(&args) {
-            copy.abort(reason.as_str()).await.ok();
-            return Err(QueueError::Invalid(format!(
-                "args number {number} of queue \"{queue}\" {reason}"
-            )));
-        }
-        if rows.bytes.len() >= CHUNK {
-            copy.send(&*rows.bytes).await.map_err(failed())?;
-            rows.bytes.clear();
+        return Ok(inserted.rows_affected());
+    }
+    let statement = sql("copy botticelli.waiting_jobs (queue, kind, args, max_attempts) from stdin (format binary)");
+    let mut copy = connection.copy_in_raw(statement).await.map_err(failed())?;
+    copy.send(HEADER).await.map_err(failed())?;
+    loop {
+        copy.send(&*rows.bytes).await.map_err(failed())?;
+        rows.clear();
+        match rows.fill(&mut args) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(reason) => {
+                copy.abort(reason.as_str()).await.ok();
+                return Err(QueueError::Invalid(reason));
+            }
         }
     }
     rows.bytes.extend((-1_i16).to_be_bytes());
@@ -62,16 +81,19 @@ pub async fn enqueue_bulk<A: Serialize>(
 }
 
 /// Rows in PostgreSQL's binary format.
-struct Rows {
+struct Rows<'a> {
+    queue: &'a str,
     bytes: Vec<u8>,
+    /// Where in `bytes` the arguments of each row are, as JSON text.
+    args: Vec<Range<usize>>,
     /// A row up to the length of its arguments.
     front: Vec<u8>,
     /// A row from the end of its arguments.
     back: Vec<u8>,
 }
 
-impl Rows {
-    fn new(queue: &str, kind: &str, max_attempts: i32) -> Self {
+impl<'a> Rows<'a> {
+    fn new(queue: &'a str, kind: &str, max_attempts: i32) -> Self {
         let mut front = 4_i16.to_be_bytes().to_vec();
         for text in [queue, kind] {
             front.extend(length(text.len()));
@@ -80,10 +102,25 @@ impl Rows {
         let mut back = length(4).to_vec();
         back.extend(max_attempts.to_be_bytes());
         Self {
-            bytes: HEADER.to_vec(),
+            queue,
+            bytes: Vec::new(),
+            args: Vec::new(),
             front,
             back,
         }
+    }
+
+    /// Adds rows up to the size of a chunk. `false` when there are no more.
+    fn fill<A: Serialize>(&mut self, args: &mut impl Iterator<Item = (A, u64)>) -> Result<bool, String> {
+        while self.bytes.len() < CHUNK {
+            let Some((args, number)) = args.next() else {
+                return Ok(false);
+            };
+            let queue = self.queue;
+            self.push(&args)
+                .map_err(|reason| format!("args number {number} of queue \"{queue}\" {reason}"))?;
+        }
+        Ok(true)
     }
 
     fn push<A: Serialize>(&mut self, args: &A) -> Result<(), String> {
@@ -92,15 +129,26 @@ impl Rows {
         // The length, which is known afterwards, and the version of jsonb's binary format.
         self.bytes.extend([0, 0, 0, 0, 1]);
         serde_json::to_writer(&mut self.bytes, args).map_err(|error| format!("cannot be written as JSON: {error}"))?;
-        let text = &self.bytes[start + 5..];
-        if text.first() != Some(&b'{') {
+        let text = start + 5..self.bytes.len();
+        if self.bytes.get(text.start) != Some(&b'{') {
             return Err("must be a JSON object".to_owned());
         }
         fits(text.len())?;
         let written = length(text.len() + 1);
         self.bytes[start..start + 4].copy_from_slice(&written);
         self.bytes.extend(&self.back);
+        self.args.push(text);
         Ok(())
+    }
+
+    fn texts(&self) -> Vec<String> {
+        let text = |place: &Range<usize>| String::from_utf8_lossy(&self.bytes[place.clone()]).into_owned();
+        self.args.iter().map(text).collect()
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.args.clear();
     }
 }
 

@@ -339,3 +339,27 @@ async fn what_cannot_be_meant_is_refused_with_the_way_out() {
         assert!(text.contains(message), "{text}");
     }
 }
+
+#[tokio::test]
+async fn jobs_in_bulk_are_all_there_however_many_and_none_is_when_one_is_wrong() {
+    let bench = Bench::new().await;
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    let count = "select count(*), count(distinct args ->> 'limit'), min(max_attempts) from botticelli.waiting_jobs";
+    for jobs in [0_u32, 3, 20_000] {
+        let args = (0..jobs).map(|number| json!({ "limit": number, "text": "ä\"\\" }));
+        let enqueued = botticelli_queue::enqueue_bulk(&mut connection, "posting", args).await.unwrap();
+        assert_eq!(enqueued, u64::from(jobs));
+        let tries = if jobs == 0 { "" } else { "3" };
+        assert_eq!(bench.database.row(count).await, format!("{jobs}|{jobs}|{tries}"));
+        bench.execute("delete from botticelli.waiting_jobs").await;
+    }
+    for wrong in [2, 20_000] {
+        let args = (0..=wrong).map(|number| if number == wrong { json!([]) } else { json!({}) });
+        let refused = botticelli_queue::enqueue_bulk(&mut connection, "posting", args).await.unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            format!("args number {} of queue \"posting\" must be a JSON object", wrong + 1)
+        );
+        assert_eq!(bench.database.row("select count(*) from botticelli.jobs").await, "0");
+    }
+}
