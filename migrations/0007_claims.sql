@@ -277,15 +277,20 @@ create trigger announce_inserted_jobs after insert on botticelli.waiting_jobs
 -- Claims up to `most_jobs` ready jobs of a queue for a worker, up to `most_suspects` suspects among them. There is always a
 -- row: it also says in how many seconds the next job becomes due.
 --
+-- A claimer that knows that it has claimed everything before `from_rank` may begin there: as long as an old transaction is
+-- open, all that was claimed before stands in the way dead. It is told how many seconds were spent to find the jobs, and
+-- the rank of the last one, to decide how to go on.
+--
 -- A claim is leased, not locked: an act may take minutes, and a row lock held that long would pin the vacuum horizon.
 -- The planner's settings are the function's own: in a table that is empty when it is analysed and holds millions a minute
 -- later, every plan is wrong but the one that walks the index and stops. Small statements, of which few run: one for
 -- everything costs several times as much when there is one job or none.
-create function botticelli.claim(from_queue text, most_jobs integer, for_worker uuid, most_suspects integer)
-returns table (
+create function botticelli.claim(
+  from_queue text, most_jobs integer, for_worker uuid, most_suspects integer, from_rank timestamptz default '-infinity'
+) returns table (
   next_due double precision, claim bigint, claimed_at timestamptz, claim_size integer, job_id bigint, kind text, args text,
   attempt integer, interruptions integer, max_attempts integer, source text, traceparent text, run_at timestamptz,
-  is_suspect boolean, version smallint, workflow bigint
+  is_suspect boolean, version smallint, workflow bigint, found_in double precision, last_rank timestamptz
 )
 language plpgsql
 set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off set jit = off
@@ -300,6 +305,9 @@ declare
   suspects tid[] := '{}';
   places tid[];
   care boolean;
+  began timestamptz;
+  seconds double precision;
+  top timestamptz;
 begin
   -- Whoever sets limits locks this: what is read from here on are the limits that hold until this ends.
   lock table botticelli.claims in row exclusive mode;
@@ -325,7 +333,8 @@ begin
     return query
     select
       due, limited.id, limited.claimed_at, cardinality(limited.jobs), job.id, job.kind, job.args::text, job.attempt,
-      job.interruptions, job.max_attempts, job.source, job.traceparent, job.run_at, job.is_suspect, job.version, job.workflow
+      job.interruptions, job.max_attempts, job.source, job.traceparent, job.run_at, job.is_suspect, job.version, job.workflow,
+      null::double precision, null::timestamptz
     from (select) as always left join unnest(limited.jobs) as job on true;
     return;
   end if;
@@ -343,16 +352,18 @@ begin
         for update skip locked
       );
     end if;
-    select array_agg(ready.ctid), bool_or(ready.not_after is not null or ready.unique_key is not null)
-    into places, care
+    began := clock_timestamp();
+    select array_agg(ready.ctid), bool_or(ready.not_after is not null or ready.unique_key is not null), max(ready.rank)
+    into places, care, top
     from (
-      select ctid, not_after, unique_key
+      select ctid, not_after, unique_key, rank
       from botticelli.waiting_jobs
-      where queue = from_queue and is_ready and not is_suspect and attempt < 1000000
+      where queue = from_queue and is_ready and not is_suspect and rank >= from_rank and attempt < 1000000
       order by rank, id
       limit most_jobs - cardinality(suspects)
       for update skip locked
     ) as ready;
+    seconds := extract(epoch from clock_timestamp() - began)::float8;
     places := suspects || places;
 
     if cardinality(places) > 0 then
@@ -386,7 +397,7 @@ begin
       )
       select
         due, kept.id, kept.claimed_at, cardinality(kept.jobs), job.id, job.kind, job.args::text, job.attempt, job.interruptions,
-        job.max_attempts, job.source, job.traceparent, job.run_at, job.is_suspect, job.version, job.workflow
+        job.max_attempts, job.source, job.traceparent, job.run_at, job.is_suspect, job.version, job.workflow, seconds, top
       from kept, unnest(kept.jobs) as job;
       if found then
         return;
@@ -395,6 +406,7 @@ begin
   end if;
 
   next_due := due;
+  found_in := seconds;
   return next;
 end
 $$;

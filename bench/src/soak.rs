@@ -6,7 +6,7 @@ use std::{
 };
 
 use apalis_core::worker::builder::WorkerBuilder;
-use botticelli_queue::{ClaimedJob, ConsumerOptions, enqueue_bulk};
+use botticelli_queue::{ClaimedJob, ConsumerOptions, compact, enqueue_bulk};
 use clap::Args;
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -70,6 +70,16 @@ pub(crate) async fn run(options: &Soak, pool: &PgPool) -> anyhow::Result<()> {
         let (pool, rate, stop) = (pool.clone(), options.rate, stop.clone());
         async move { produce(&pool, rate, &stop).await }
     });
+    // As schedulers do.
+    let compacting = tokio::spawn({
+        let pool = pool.clone();
+        async move {
+            loop {
+                compact(&pool).await.ok();
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    });
     let mut held = None;
     let mut first: Option<(f64, i64)> = None;
     for line in 1..=options.seconds / options.every {
@@ -102,6 +112,7 @@ pub(crate) async fn run(options: &Soak, pool: &PgPool) -> anyhow::Result<()> {
             "hot_bytes_ratio": growth,
         }));
     }
+    compacting.abort();
     stop.cancel();
     producing.await??;
     consuming.await??;

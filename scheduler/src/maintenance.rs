@@ -7,7 +7,8 @@ use botticelli_actors::{
 };
 use botticelli_posts::{PostsError, jobs_in_hand, release};
 use botticelli_queue::{
-    Pruned, QueueError, RescuedJob, ended_attempts, ended_jobs, forget_dead_workers, make_partitions, prune, rescue,
+    Pruned, QueueError, RescuedJob, compact, ended_attempts, ended_jobs, forget_dead_workers, make_partitions, prune,
+    rescue,
 };
 use botticelli_telemetry::{Metrics, PauseReason};
 use sqlx::PgPool;
@@ -122,13 +123,14 @@ impl Maintenance {
         }
     }
 
-    /// One round: rescue, and with `reports` the rarer duties too.
+    /// One round: rescue and compact, and with `reports` the rarer duties too.
     ///
     /// # Errors
     ///
     /// [`MaintenanceError`] of the first duty that failed.
     pub async fn round(&self, reports: bool) -> Result<(), MaintenanceError> {
         while self.rescue_batch().await? > 0 {}
+        compact(&self.pool).await?;
         if reports {
             for actor in half_open_due_breakers(&self.pool).await? {
                 tracing::info!(actor.name = %actor, "Lets one run of {actor} probe whether its failures are over");

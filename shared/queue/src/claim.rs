@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use botticelli_database::sql;
+use chrono::{DateTime, Utc};
 use sqlx::{PgExecutor, Row, postgres::PgRow};
 
 use crate::{ClaimId, ClaimedJob, JobId, Lease, QueueError, WorkerId};
@@ -50,27 +51,58 @@ pub async fn claim(
     room: Room,
     worker: WorkerId,
 ) -> Result<Claimed, QueueError> {
-    let rows = sqlx::query(sql("select * from botticelli.claim($1, $2, $3, $4)"))
-        .bind(&**queue)
-        .bind(i32::from(room.jobs))
-        .bind(worker)
-        .bind(i32::from(room.takes_suspect && room.jobs > 0))
-        .fetch_all(executor)
-        .await
-        .map_err(QueueError::while_doing("claim jobs"))?;
+    let (claimed, _) = claim_from(executor, queue, room, worker, None).await?;
+    Ok(claimed)
+}
+
+/// How far a claim came.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Reach {
+    /// How long it took to find the jobs.
+    pub found_in: Duration,
+    /// Where the last one stands in the order of the queue; `None` when none was found.
+    pub last: Option<DateTime<Utc>>,
+}
+
+/// As [`claim`], but passes over what stands before `from` in the order of the queue: all of that has been claimed before, or it
+/// came late and waits for a claim from the beginning.
+pub(crate) async fn claim_from(
+    executor: impl PgExecutor<'_>,
+    queue: &Arc<str>,
+    room: Room,
+    worker: WorkerId,
+    from: Option<DateTime<Utc>>,
+) -> Result<(Claimed, Reach), QueueError> {
+    let rows = sqlx::query(sql(
+        "select * from botticelli.claim($1, $2, $3, $4, coalesce($5, '-infinity'))",
+    ))
+    .bind(&**queue)
+    .bind(i32::from(room.jobs))
+    .bind(worker)
+    .bind(i32::from(room.takes_suspect && room.jobs > 0))
+    .bind(from)
+    .fetch_all(executor)
+    .await
+    .map_err(QueueError::while_doing("claim jobs"))?;
     read(&rows, queue, worker).map_err(QueueError::while_doing("read the claimed jobs"))
 }
 
 /// Reads the rows of `botticelli.claim`, by position: this is the one place where that is worth it.
-fn read(rows: &[PgRow], queue: &Arc<str>, worker: WorkerId) -> Result<Claimed, sqlx::Error> {
+fn read(rows: &[PgRow], queue: &Arc<str>, worker: WorkerId) -> Result<(Claimed, Reach), sqlx::Error> {
     let mut claimed = Claimed {
         jobs: Vec::with_capacity(rows.len()),
         next_due: None,
     };
+    let mut reach = Reach::default();
     for (row, place) in rows.iter().zip(0..) {
         if place == 0 {
             let seconds: Option<f64> = row.try_get(0)?;
             claimed.next_due = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+            let seconds: Option<f64> = row.try_get(16)?;
+            reach.found_in = seconds
+                .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+                .unwrap_or_default();
+            reach.last = row.try_get(17)?;
         }
         let Some(claim) = row.try_get(1)? else { break };
         let attempt = row.try_get(7)?;
@@ -97,7 +129,7 @@ fn read(rows: &[PgRow], queue: &Arc<str>, worker: WorkerId) -> Result<Claimed, s
             workflow: row.try_get(15)?,
         });
     }
-    Ok(claimed)
+    Ok((claimed, reach))
 }
 
 /// Makes jobs of `queue` ready whose time has come, and gives their number. Whoever listens is told of them. Safe for any

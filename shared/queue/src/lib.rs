@@ -12,6 +12,7 @@ mod backoff;
 mod bulk;
 mod cancel;
 mod claim;
+mod compact;
 mod consumer;
 mod dead;
 mod ended;
@@ -37,6 +38,7 @@ pub use backoff::Backoff;
 pub use bulk::enqueue_bulk;
 pub use cancel::{Cancelled, cancel, cancelled_of};
 pub use claim::{Claimed, Room, claim, promote};
+pub use compact::compact;
 pub use consumer::{Answer, Consumer, ConsumerOptions, HandlerError};
 pub use dead::{
     DeadFilter, DeadGroup, DeadJob, DeadView, Redriven, count_dead, group_dead, list_dead, purge_dead, redrive,

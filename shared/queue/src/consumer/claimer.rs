@@ -1,19 +1,24 @@
 //! Keeps the slots full.
 
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, pin::Pin, sync::Arc, time::Duration};
 
 use botticelli_database::ANSWER_LIMIT;
+use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::Sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use crate::{Claimed, ClaimedJob, QueueError, Room, Wakeup, Wakeups, claim, promote, put_back_strays};
+use crate::{Claimed, ClaimedJob, QueueError, Room, Wakeup, Wakeups, claim::claim_from, promote, put_back_strays};
 
 /// Jobs in one claim at most: more gains nothing, and they are lost together.
 const LARGEST_CLAIM: usize = 1000;
 /// While there is more to claim, slots that come free within this time are filled together, unless there are many of them.
 const GATHERING: Duration = Duration::from_millis(2);
+/// A claim that looks longer than this for its jobs passes over many that are gone: an old transaction keeps them.
+const SLOW: Duration = Duration::from_millis(5);
+/// Such a claim takes one part of this many of the time.
+const RARE: u32 = 50;
 /// The wait after a failed statement.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
@@ -24,6 +29,8 @@ pub(super) async fn claim_all(shared: Arc<Shared>, jobs: mpsc::Sender<ClaimedJob
         ear: None,
         may_have_strays: false,
         was_filled: false,
+        reached: None,
+        anew: Box::pin(tokio::time::sleep(Duration::ZERO)),
     };
     // Only the waits are cut off: the jobs of a claim whose answer nobody reads would cost a try.
     while let Some(free) = stop.run_until_cancelled(claimer.free_slots()).await {
@@ -45,6 +52,10 @@ struct Claimer {
     may_have_strays: bool,
     /// Whether the last claim took all it had asked for, so that there is probably more.
     was_filled: bool,
+    /// Where the next claim begins, when it would take long from the beginning.
+    reached: Option<DateTime<Utc>>,
+    /// When to claim from the beginning all the same: what is enqueued with a priority, or goes back, stands before.
+    anew: Pin<Box<Sleep>>,
 }
 
 impl Claimer {
@@ -68,10 +79,26 @@ impl Claimer {
             jobs: u16::try_from(free).unwrap_or(u16::MAX),
             takes_suspect: true,
         };
-        let Claimed {
-            jobs: claimed,
-            next_due,
-        } = claim(ear.connection(), &shared.queue, room, shared.worker).await?;
+        let from = match self.anew.as_mut().now_or_never() {
+            Some(()) => None,
+            None => self.reached,
+        };
+        let claimed = claim_from(ear.connection(), &shared.queue, room, shared.worker, from).await?;
+        let (
+            Claimed {
+                jobs: claimed,
+                next_due,
+            },
+            reach,
+        ) = claimed;
+        if from.is_some() {
+            self.reached = reach.last.or(self.reached);
+        } else if reach.found_in > SLOW {
+            self.reached = reach.last;
+            self.anew = Box::pin(tokio::time::sleep(reach.found_in * RARE));
+        } else {
+            self.reached = None;
+        }
         let count = claimed.len();
         if let Some(first) = claimed.first() {
             if let Ok(taken) = shared.slots.acquire_many(u32::try_from(count).unwrap_or(0)).await {
@@ -114,6 +141,7 @@ impl Claimer {
                     Some(Wakeup::Cancelled(_)) => {}
                     Some(Wakeup::Queue(_)) | None => return,
                 },
+                () = &mut self.anew, if self.reached.is_some() => return,
                 () = &mut over => {
                     // A claim whose connection broke may have been committed even after the last look for strays.
                     self.may_have_strays = true;

@@ -347,7 +347,9 @@ async fn jobs_in_bulk_are_all_there_however_many_and_none_is_when_one_is_wrong()
     let count = "select count(*), count(distinct args ->> 'limit'), min(max_attempts) from botticelli.waiting_jobs";
     for jobs in [0_u32, 3, 20_000] {
         let args = (0..jobs).map(|number| json!({ "limit": number, "text": "ä\"\\" }));
-        let enqueued = botticelli_queue::enqueue_bulk(&mut connection, "posting", args).await.unwrap();
+        let enqueued = botticelli_queue::enqueue_bulk(&mut connection, "posting", args)
+            .await
+            .unwrap();
         assert_eq!(enqueued, u64::from(jobs));
         let tries = if jobs == 0 { "" } else { "3" };
         assert_eq!(bench.database.row(count).await, format!("{jobs}|{jobs}|{tries}"));
@@ -355,7 +357,9 @@ async fn jobs_in_bulk_are_all_there_however_many_and_none_is_when_one_is_wrong()
     }
     for wrong in [2, 20_000] {
         let args = (0..=wrong).map(|number| if number == wrong { json!([]) } else { json!({}) });
-        let refused = botticelli_queue::enqueue_bulk(&mut connection, "posting", args).await.unwrap_err();
+        let refused = botticelli_queue::enqueue_bulk(&mut connection, "posting", args)
+            .await
+            .unwrap_err();
         assert_eq!(
             refused.to_string(),
             format!("args number {} of queue \"posting\" must be a JSON object", wrong + 1)

@@ -9,6 +9,7 @@
 mod backend;
 mod cancelling;
 mod claiming;
+mod compacting;
 mod conflicts;
 mod consuming;
 mod dead_letters;

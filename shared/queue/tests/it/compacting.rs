@@ -1,0 +1,90 @@
+//! The tables through which every job goes stay small, whoever looks at old times.
+
+use botticelli_queue::{compact, complete, enqueue_bulk};
+use serde_json::json;
+
+use crate::Bench;
+
+const BYTES: &str = "select pg_table_size('botticelli.waiting_jobs') + pg_table_size('botticelli.claims')";
+
+impl Bench {
+    /// Has many jobs gone through, so that more than 32 MB are taken by what is over, and leaves one waiting and one running.
+    async fn after_many_jobs(&self) {
+        let mut connection = self.database.pool.acquire().await.unwrap();
+        // Long and not to be compressed, and yet no more than a row holds itself.
+        let text = |number: u64| {
+            (0..120)
+                .map(|n| format!("{:x}", (number + n).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+                .collect::<String>()
+        };
+        let jobs = (0..20_000_u64).map(|number| json!({ "limit": number, "text": text(number) }));
+        enqueue_bulk(&mut connection, "posting", jobs).await.unwrap();
+        self.execute("delete from botticelli.waiting_jobs").await;
+    }
+
+    async fn bytes(&self) -> i64 {
+        self.database.row(BYTES).await.parse().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn space_of_jobs_that_are_gone_is_given_back_although_an_old_transaction_is_open() {
+    let bench = Bench::new().await;
+    let mut old = bench.database.pool.begin().await.unwrap();
+    sqlx::raw_sql("set transaction isolation level repeatable read; select 1 from botticelli.queues")
+        .execute(&mut *old)
+        .await
+        .unwrap();
+    bench.after_many_jobs().await;
+    let running = bench.claim_one().await;
+    bench.enqueue().await;
+    let rows = "select id, queue, state, args, attempt, run_at from botticelli.jobs order by id";
+    let before = (bench.database.rows(rows).await, bench.bytes().await);
+    assert!(before.1 > 32 << 20, "{}", before.1);
+    assert_eq!(compact(&bench.database.pool).await.unwrap(), 1);
+    assert_eq!(bench.database.rows(rows).await, before.0);
+    assert!(bench.bytes().await < 1 << 20);
+    // There is nothing to do now.
+    assert_eq!(compact(&bench.database.pool).await.unwrap(), 0);
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    complete(&mut connection, running.lease).await.unwrap();
+    let next = bench.enqueue().await;
+    assert_eq!(bench.claim().await.last().unwrap().lease.job, next);
+    old.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_claim_that_runs_on_keeps_its_jobs_when_its_table_is_rewritten() {
+    let bench = Bench::new().await;
+    let running = bench.claim_one().await;
+    let filler = "insert into botticelli.claims (queue, worker_id, jobs, open, first_job, last_job)
+        select 'posting', gen_random_uuid(), array(
+          select row(n, 'posting', jsonb_build_object('t', md5(n::text) || md5((n * claim)::text)), 0, now(), 1, 0, 3, now(), 'sql',
+                     null, null, false, null, null, null, 1, null)::botticelli.claimed_job from generate_series(1, 1000) as n),
+          repeat('1', 1000)::bit varying, 1000, 1999 from generate_series(1, 600) as claim";
+    bench.execute(filler).await;
+    bench
+        .execute("delete from botticelli.claims where first_job = 1000")
+        .await;
+    assert_eq!(compact(&bench.database.pool).await.unwrap(), 1);
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    complete(&mut connection, running.lease).await.unwrap();
+    assert_eq!(bench.state(running.lease.job).await, "completed");
+}
+
+#[tokio::test]
+async fn a_table_that_somebody_reads_and_one_with_many_jobs_are_left_alone() {
+    let bench = Bench::new().await;
+    bench.after_many_jobs().await;
+    let mut reading = bench.database.pool.begin().await.unwrap();
+    sqlx::query("select from botticelli.waiting_jobs")
+        .execute(&mut *reading)
+        .await
+        .unwrap();
+    assert_eq!(compact(&bench.database.pool).await.unwrap(), 0);
+    reading.rollback().await.unwrap();
+    bench
+        .execute("select count(*) from botticelli.enqueue_many('posting', array_fill('{}'::jsonb, array[20000]))")
+        .await;
+    assert_eq!(compact(&bench.database.pool).await.unwrap(), 0);
+}
