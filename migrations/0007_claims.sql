@@ -153,8 +153,10 @@ $$;
 create table botticelli.claim_history_default partition of botticelli.claim_history default;
 
 -- Makes the history's partitions from `first_day` to a week from now, where they are missing. Days are those of UTC. A day
--- of which the default partition holds something already stays there.
-create function botticelli.make_partitions(first_day date default (now() at time zone 'UTC')::date) returns void language plpgsql as $$
+-- of which the default partition holds something already stays there. Whoever waits for the history makes those wait that
+-- complete jobs, so this waits for 50 ms; there is a week to do it.
+create function botticelli.make_partitions(first_day date default (now() at time zone 'UTC')::date) returns void language plpgsql
+set lock_timeout = '50ms' as $$
 declare
   day date;
   partition text;
@@ -171,6 +173,7 @@ begin
       end;
     end if;
   end loop;
+exception when lock_not_available then null;
 end
 $$;
 
@@ -194,12 +197,12 @@ create table botticelli.dead_jobs (
   errors jsonb not null,
   -- Why, in the words of the last error.
   reason text not null,
-  -- The same for reasons that differ only in numbers and identifiers.
   -- The key it was unique by, so that it can take it again when it is redriven.
   unique_key text,
   limit_key text,
   version smallint not null default 1,
   workflow bigint,
+  -- The same for reasons that differ only in numbers and identifiers.
   fingerprint text generated always as (md5(regexp_replace(reason, '[0-9a-fA-F-]*[0-9][0-9a-fA-F-]*', '#', 'g'))) stored,
   finished_at timestamptz not null default now(),
   constraint state_is_final check (state in ('discarded', 'cancelled', 'expired'))

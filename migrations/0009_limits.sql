@@ -488,7 +488,7 @@ create function botticelli.next_start(from_queue text) returns double precision 
 begin
   return (
     select greatest(extract(epoch from retry_at - clock_timestamp()), 0)::float8
-    from botticelli.queue_limits where queue = from_queue
+    from botticelli.queue_limits where queue = from_queue and retry_at is not null
   );
 end
 $$;

@@ -14,67 +14,113 @@ create function botticelli.cancellation_reason(cancelled_by text, reason text) r
   select 'cancelled by ' || cancelled_by || coalesce(': ' || nullif(reason, ''), '')
 $$;
 
--- Ends one job that waits at once (`cancelled`), and has one that runs ended by its worker (`cancelling`). Null when it
--- neither waits nor runs.
-create function botticelli.cancel_one(job bigint, reason text, by_whom text) returns text language plpgsql as $$
+-- The jobs that have not ended and are to be cancelled together: all of a workflow, or one job with those that it asked for.
+create function botticelli.jobs_to_cancel(root bigint, flow bigint) returns bigint[] language plpgsql as $$
+begin
+  return array(
+    with recursive tree as (
+      select root as job_id where root is not null
+      union
+      select child.job_id
+      from tree join botticelli.workflow_jobs child on child.parent_id = tree.job_id and child.outcome is null
+    )
+    select job_id from tree
+    union
+    select j.job_id from botticelli.workflow_jobs j where j.workflow = flow and j.outcome is null
+    order by 1
+  );
+end
+$$;
+
+-- Cancels those jobs: `ended` are those that waited and have ended, `told` those that run and whose workers are told.
+--
+-- What waits is taken out and what runs is locked before the workflow is, as by those who end jobs: whoever holds a workflow
+-- waits for nobody. What has gone from one place to another meanwhile is looked for again without holding it.
+create function botticelli.cancel_jobs(
+  root bigint, flow bigint, reason text, by_whom text, out ended bigint[], out told bigint[]
+) language plpgsql as $$
 #variable_conflict use_variable
 declare
-  part_of bigint;
+  chosen bigint[];
+  taken botticelli.waiting_jobs[] := '{}';
+  gone botticelli.waiting_jobs[];
+  held bigint[];
+  running bigint[];
+  with_root constant text := format('job %s, which asked for it, was cancelled', root);
 begin
+  told := '{}';
   loop
-    -- A claim that has it in hand is waited for; then it is not there any more and is found below.
-    with taken as (
-      delete from botticelli.waiting_jobs waiting where waiting.id = job returning *
-    ),
-    freed as (
-      update botticelli.job_keys held set held_until = null
-      from taken where held.key = taken.unique_key and held.job_id = taken.id
+    chosen := botticelli.jobs_to_cancel(root, flow);
+    -- A claim that has one in hand is waited for; then it is not there any more and is found among the claims.
+    with deleted as (
+      delete from botticelli.waiting_jobs waiting where waiting.id = any (chosen) returning waiting as job
     )
-    insert into botticelli.dead_jobs (
-      id, queue, kind, args, state, priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source, traceparent,
-      errors, reason, unique_key, limit_key, version, workflow
-    )
-    select
-      taken.id, taken.queue, taken.kind, taken.args, 'cancelled', taken.priority, taken.run_at, taken.attempt, taken.interruptions,
-      taken.max_attempts, taken.enqueued_at, taken.source, taken.traceparent, coalesce(taken.errors, '[]'),
-      botticelli.cancellation_reason(by_whom, reason), taken.unique_key, taken.limit_key, taken.version, taken.workflow
-    from taken;
-    if found then
-      return 'cancelled';
-    end if;
+    select array_agg(deleted.job) into gone from deleted;
+    taken := taken || coalesce(gone, '{}');
 
-    -- The claim stays locked until this transaction ends: whoever puts the job back then sees the row. It is changed and not
-    -- only locked, so that who has one snapshot for a whole transaction is given up by the server instead of going on with it.
-    update botticelli.claims claim set has_keys = claim.has_keys
-    where claim.first_job <= job and claim.last_job >= job and exists (
-      select from unnest(claim.jobs) with ordinality as held
-      where held.id = job and get_bit(claim.open, held.ordinality::integer - 1) = 1
+    held := array(
+      select distinct claim.id from botticelli.claims claim, unnest(claim.jobs) with ordinality as job
+      where job.id = any (chosen) and get_bit(claim.open, job.ordinality::integer - 1) = 1
     );
-    if found then
-      insert into botticelli.cancellations (job_id, reason, cancelled_by) values (job, reason, by_whom) on conflict do nothing;
-      perform pg_notify('botticelli_cancel', job::text);
-      return 'cancelling';
+    if held <> '{}' then
+      -- The claims stay locked until this transaction ends: whoever puts the jobs back then sees the rows. They are changed
+      -- and not only locked, so that who has one snapshot for a whole transaction is given up by the server instead of going
+      -- on with it.
+      perform from botticelli.claims claim where claim.id = any (held) order by claim.id for update;
+      update botticelli.claims claim set has_keys = claim.has_keys where claim.id = any (held);
+      running := array(
+        select job.id from botticelli.claims claim, unnest(claim.jobs) with ordinality as job
+        where claim.id = any (held) and job.id = any (chosen) and not job.id = any (told)
+          and get_bit(claim.open, job.ordinality::integer - 1) = 1
+      );
+      insert into botticelli.cancellations (job_id, reason, cancelled_by)
+      select job, case when job = root or flow is not null then reason else with_root end, by_whom from unnest(running) as job
+      on conflict do nothing;
+      perform pg_notify('botticelli_cancel', job::text) from unnest(running) as job;
+      told := told || running;
     end if;
 
-    select pending.workflow into part_of from botticelli.pending_jobs pending where pending.id = job;
-    if found then
-      begin
-        -- Whoever lets a job wait no longer holds the workflow, and locks its jobs only then.
-        perform from botticelli.workflows flow where flow.id = part_of for update;
-        perform botticelli.bury_pending(array[job], botticelli.cancellation_reason(by_whom, reason));
-        if found then
-          return 'cancelled';
-        end if;
-        -- It waits by now. The workflow is let go of before the job is looked for: who ends a job locks them the other way round.
+    begin
+      perform from botticelli.workflows w
+      where w.id = any (array(select j.workflow from botticelli.workflow_jobs j where j.job_id = any (chosen)))
+      order by w.id for update;
+      if chosen <> botticelli.jobs_to_cancel(root, flow)
+        or exists (select from botticelli.waiting_jobs waiting where waiting.id = any (chosen))
+        or exists (
+          select from botticelli.claims claim, unnest(claim.jobs) with ordinality as job
+          where job.id = any (chosen) and not job.id = any (told) and get_bit(claim.open, job.ordinality::integer - 1) = 1
+        )
+      then
         raise exception using errcode = 'triggered_action_exception';
-      exception when triggered_action_exception then null;
-      end;
-    end if;
-
-    -- It may have gone from where it runs to where it waits between two looks. One statement sees all at once.
-    exit when not exists (select from botticelli.jobs where id = job);
+      end if;
+      -- Those first that wait for others, so that none is cancelled for want of another.
+      ended := array(
+        select botticelli.bury_pending(
+          chosen, botticelli.cancellation_reason(by_whom, case when flow is not null then reason else with_root end), root
+        )
+      ) || array(select botticelli.bury_pending(array[root], botticelli.cancellation_reason(by_whom, reason)));
+      update botticelli.job_keys set held_until = null
+      where key = any (array(
+        select key.key from unnest(taken) as job join botticelli.job_keys key on key.key = job.unique_key and key.job_id = job.id
+        -- In the order in which an enqueue takes them.
+        order by key.key
+        for update of key
+      ));
+      insert into botticelli.dead_jobs (
+        id, queue, kind, args, state, priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source, traceparent,
+        errors, reason, unique_key, limit_key, version, workflow
+      )
+      select
+        job.id, job.queue, job.kind, job.args, 'cancelled', job.priority, job.run_at, job.attempt, job.interruptions,
+        job.max_attempts, job.enqueued_at, job.source, job.traceparent, coalesce(job.errors, '[]'),
+        botticelli.cancellation_reason(by_whom, case when job.id = root or flow is not null then reason else with_root end),
+        job.unique_key, job.limit_key, job.version, job.workflow
+      from unnest(taken) as job;
+      ended := ended || array(select job.id from unnest(taken) as job);
+      return;
+    exception when triggered_action_exception then null;
+    end;
   end loop;
-  return null;
 end
 $$;
 
@@ -85,27 +131,14 @@ create function botticelli.cancel(job bigint, reason text default null, cancelle
 returns text language plpgsql as $$
 #variable_conflict use_variable
 declare
-  by_whom text := coalesce(nullif(cancelled_by, ''), session_user);
-  answer text;
+  done record;
   dead_state text;
-  child bigint;
 begin
-  for child in
-    with recursive children as (
-      select c.job_id from botticelli.workflow_jobs c where c.parent_id = job and c.outcome is null
-      union all
-      select c.job_id from children join botticelli.workflow_jobs c on c.parent_id = children.job_id and c.outcome is null
-    )
-    select children.job_id from children left join botticelli.jobs on jobs.id = children.job_id
-    -- Running ones first: their claims are locked before the workflow is, as by those who end them.
-    order by jobs.state is distinct from 'running', children.job_id
-  loop
-    perform botticelli.cancel_one(child, format('job %s, which asked for it, was cancelled', job), by_whom);
-  end loop;
-
-  answer := botticelli.cancel_one(job, reason, by_whom);
-  if answer is not null then
-    return answer;
+  select * into done from botticelli.cancel_jobs(job, null, reason, coalesce(nullif(cancelled_by, ''), session_user));
+  if job = any (done.ended) then
+    return 'cancelled';
+  elsif job = any (done.told) then
+    return 'cancelling';
   end if;
   select state into dead_state from botticelli.dead_jobs dead where dead.id = job;
   if dead_state = 'cancelled' then

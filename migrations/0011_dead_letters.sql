@@ -67,6 +67,7 @@ create function botticelli.revive_dead(ids bigint[]) returns setof bigint langua
 #variable_conflict use_column
 declare
   flows bigint[] := array(select distinct dead.workflow from botticelli.dead_jobs dead where dead.id = any (ids) and dead.workflow is not null);
+  able bigint[];
 begin
   if flows <> '{}' then
     perform from botticelli.workflows flow where flow.id = any (flows) order by flow.id for update;
@@ -81,17 +82,22 @@ begin
       )
       select id from down
     );
-    ids := array(
-      select dead.id from botticelli.dead_jobs dead
-      where dead.id = any (ids) and not exists (
-        select
-        from botticelli.job_needs needs
-          join botticelli.workflow_jobs needed on needed.job_id = needs.needed_id
-          join botticelli.workflow_jobs j on j.job_id = needs.job_id
-        where needs.job_id = dead.id and j.on_failure = 'cancel' and needed.outcome <> 'completed'
-          and not needed.job_id = any (ids)
-      )
-    );
+    -- Until none is left that waits for one which stays dead: each that stays may keep others.
+    loop
+      able := array(
+        select dead.id from botticelli.dead_jobs dead
+        where dead.id = any (ids) and not exists (
+          select
+          from botticelli.job_needs needs
+            join botticelli.workflow_jobs needed on needed.job_id = needs.needed_id
+            join botticelli.workflow_jobs j on j.job_id = needs.job_id
+          where needs.job_id = dead.id and j.on_failure = 'cancel' and needed.outcome <> 'completed'
+            and not needed.job_id = any (ids)
+        )
+      );
+      exit when cardinality(able) = cardinality(ids);
+      ids := able;
+    end loop;
   end if;
   return query
   with chosen as materialized (

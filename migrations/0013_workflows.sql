@@ -2,8 +2,9 @@
 -- on when those have ended. A public contract, documented in docs/sql.md. Owner: shared/queue.
 --
 -- A job that waits for others stands in pending_jobs. Every end of a job of a workflow locks the workflow, so that of two
--- jobs that end at once one sees that it was the last. The order of locks is: claims, workflows, and then what only the
--- holder of a workflow touches.
+-- jobs that end at once one sees that it was the last. The order of locks is: jobs that wait, claims, workflows, and then what
+-- only the holder of a workflow touches. A rescue of several claims may take workflows in another order than who ends jobs of
+-- all of them; one of the two is given up by the server then and tried again.
 
 create table botticelli.workflows (
   id bigint generated always as identity primary key,
@@ -47,13 +48,13 @@ create index job_needs_job on botticelli.job_needs (job_id);
 
 create index dead_jobs_workflow on botticelli.dead_jobs (workflow) where workflow is not null;
 
--- Ends pending jobs as `cancelled`, and gives them.
-create function botticelli.bury_pending(ids bigint[], reason text) returns setof bigint language plpgsql as $$
+-- Ends pending jobs as `cancelled`, but for one, and gives them.
+create function botticelli.bury_pending(ids bigint[], reason text, but bigint default null) returns setof bigint language plpgsql as $$
 #variable_conflict use_variable
 begin
   return query
   with taken as (
-    delete from botticelli.pending_jobs pending where pending.id = any (ids) returning *
+    delete from botticelli.pending_jobs pending where pending.id = any (ids) and pending.id is distinct from but returning *
   ),
   freed as (
     update botticelli.job_keys set held_until = null
@@ -387,25 +388,13 @@ create function botticelli.cancel_workflow(workflow bigint, reason text default 
 returns bigint language plpgsql as $$
 #variable_conflict use_variable
 declare
-  by_whom text := coalesce(nullif(cancelled_by, ''), session_user);
-  cancelled bigint := 0;
-  job bigint;
+  done record;
 begin
   if not exists (select from botticelli.workflows flow where flow.id = workflow) then
     raise exception 'unknown workflow %', coalesce(workflow::text, 'NULL')
       using errcode = '22023', hint = 'enqueue_workflow gives a workflow''s id; botticelli.workflows lists them.';
   end if;
-  for job in
-    select j.job_id from botticelli.workflow_jobs j left join botticelli.jobs on jobs.id = j.job_id
-    where j.workflow = workflow and j.outcome is null
-    -- Running ones first: their claims are locked before the workflow is, as by those who end them. Of the others those first
-    -- that wait for more, so that none is cancelled for want of another.
-    order by jobs.state is distinct from 'running', j.parent_id is null, j.job_id desc
-  loop
-    if botticelli.cancel_one(job, reason, by_whom) is not null then
-      cancelled := cancelled + 1;
-    end if;
-  end loop;
-  return cancelled;
+  select * into done from botticelli.cancel_jobs(null, workflow, reason, coalesce(nullif(cancelled_by, ''), session_user));
+  return cardinality(done.ended) + cardinality(done.told);
 end
 $$;

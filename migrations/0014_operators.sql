@@ -105,7 +105,7 @@ from botticelli.queues
     select queue, count(*) as jobs from botticelli.pending_jobs group by queue
   ) as pending on pending.queue = queues.name
   left join (
-    select queue, sum(length(replace(open::text, '0', '')))::bigint as jobs from botticelli.claims group by queue
+    select queue, sum(bit_count(open))::bigint as jobs from botticelli.claims group by queue
   ) as running on running.queue = queues.name;
 
 -- What runs, and where.
@@ -133,7 +133,7 @@ group by queue, state, fingerprint;
 -- How many jobs were completed in each minute of the last hour.
 create view botticelli.queue_throughput as
 select
-  claim.queue, date_trunc('minute', ending.ended_at) as minute, sum(length(replace(ending.places::text, '0', '')))::bigint as completed
+  claim.queue, date_trunc('minute', ending.ended_at) as minute, sum(bit_count(ending.places))::bigint as completed
 from (
   -- Without the jobs themselves, which are most of a claim.
   select queue, endings from botticelli.claim_history where closed_at >= now() - interval '1 hour'
@@ -150,7 +150,8 @@ group by claim.queue, date_trunc('minute', ending.ended_at);
 create function botticelli.prune(
   history interval default '14 days', dead interval default '90 days', at_most integer default 10000,
   out days_dropped integer, out claims_deleted integer, out dead_deleted integer, out keys_deleted integer,
-  out cancellations_deleted integer, out reports_deleted integer, out workflows_deleted integer, out is_done boolean
+  out cancellations_deleted integer, out reports_deleted integer, out log_lines_deleted integer, out workflows_deleted integer,
+  out is_done boolean
 -- Who waits for a lock on the history makes the workers wait that complete jobs.
 ) language plpgsql set lock_timeout = '50ms' as $$
 declare
@@ -166,6 +167,7 @@ begin
   keys_deleted := 0;
   cancellations_deleted := 0;
   reports_deleted := 0;
+  log_lines_deleted := 0;
   workflows_deleted := 0;
   is_done := true;
   if not pg_try_advisory_xact_lock(hashtext('botticelli.prune')) then
@@ -212,8 +214,11 @@ begin
   get diagnostics reports_deleted = row_count;
 
   delete from botticelli.job_logs where ctid = any (array(
-    select ctid from botticelli.job_logs where at < now() - history limit at_most for update skip locked
+    select ctid from botticelli.job_logs line
+    where line.at < now() - history and not exists (select from botticelli.jobs where jobs.id = line.job_id)
+    limit at_most for update skip locked
   ));
+  get diagnostics log_lines_deleted = row_count;
 
   begin
     delete from botticelli.claim_history_default where ctid = any (array(
@@ -224,7 +229,7 @@ begin
     -- Somebody makes a partition just now.
     claims_deleted := 0;
   end;
-  is_done := greatest(dead_deleted, keys_deleted, cancellations_deleted, reports_deleted, claims_deleted) < at_most
+  is_done := greatest(dead_deleted, keys_deleted, cancellations_deleted, reports_deleted, log_lines_deleted, claims_deleted) < at_most
     and workflows_deleted < greatest(at_most / 100, 1);
 
   -- Last, and one alone, because what this locks stays locked until the transaction ends.

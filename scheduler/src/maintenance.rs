@@ -130,7 +130,13 @@ impl Maintenance {
     /// [`MaintenanceError`] of the first duty that failed.
     pub async fn round(&self, reports: bool) -> Result<(), MaintenanceError> {
         while self.rescue_batch().await? > 0 {}
-        compact(&self.pool).await?;
+        // Only a matter of speed: the duties that follow do not wait for it.
+        if let Err(error) = compact(&self.pool).await {
+            tracing::warn!(
+                error = &error as &dyn Error,
+                "Could not compact the queue's tables: {error}"
+            );
+        }
         if reports {
             for actor in half_open_due_breakers(&self.pool).await? {
                 tracing::info!(actor.name = %actor, "Lets one run of {actor} probe whether its failures are over");

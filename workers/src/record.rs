@@ -203,7 +203,7 @@ async fn record_outcome(
     if let Work::Rounds(rounds) = &outcome.work {
         return record_rounds(connection, actor, job, rounds, outcome).await;
     }
-    // Before all else, because it is the fence: it locks the job's claim, or ends all of this.
+    // The fence: it locks the job's claim, or ends all of this. What was said above is fenced by itself.
     complete(connection, job.lease).await?;
     let job_id = job.lease.job.0;
     let traceparent = outcome.traceparent.as_deref();

@@ -18,8 +18,19 @@ use crate::pooler::are_no_sessions;
 /// only ends the wait for a server that is gone without a word.
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(35);
 
-/// What limits a session. A statement and no option of the start: PgBouncer refuses those, also in session mode.
-const LIMITS: &str = "set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '10s'";
+/// What limits a session, and what its statements see: the work of others up to their own beginning, whatever the database's
+/// default is. A statement and no option of the start: PgBouncer refuses those, also in session mode.
+const LIMITS: &str = "set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '10s'; \
+     set default_transaction_isolation = 'read committed'";
+
+/// Gives a connection the limits that those of [`connect`] have: for pools that are opened otherwise.
+///
+/// # Errors
+///
+/// What the driver says when the connection breaks.
+pub async fn limit_session(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    connection.execute(LIMITS).await.map(drop)
+}
 
 static HAS_SESSIONS: AtomicBool = AtomicBool::new(false);
 
@@ -92,8 +103,7 @@ pub async fn connect(url: &SecretString, size: PoolSize, application_name: &str)
         });
     }
     HAS_SESSIONS.store(true, Ordering::Relaxed);
-    let pool =
-        pool(size).after_connect(|connection, _| Box::pin(async move { connection.execute(LIMITS).await.map(drop) }));
+    let pool = pool(size).after_connect(|connection, _| Box::pin(limit_session(connection)));
     Ok(pool.connect_lazy_with(options))
 }
 

@@ -20,8 +20,10 @@ const WHO: &str = "select pid || ' of ' || backend_start from pg_stat_activity w
 pub(crate) async fn are_no_sessions(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let first = (who_answers(one).await?, who_answers(other).await?);
     for _ in 1..COMPARISONS {
-        let again = (who_answers(one).await?, who_answers(other).await?);
-        if again.0 == again.1 || again != first {
+        // Twice and once: a pooler that goes round two servers would give each connection always the same one otherwise.
+        let (again, once_more) = (who_answers(one).await?, who_answers(one).await?);
+        let again = (again, who_answers(other).await?);
+        if again.0 == again.1 || again.0 != once_more || again != first {
             return Ok(true);
         }
     }

@@ -30,37 +30,41 @@ pub async fn enqueue_bulk<A: Serialize>(
     args: impl IntoIterator<Item = A>,
 ) -> Result<u64, QueueError> {
     let failed = || QueueError::while_doing("enqueue jobs in bulk");
-    let target: Option<(String, i32)> =
-        sqlx::query_as(sql("select kind, max_attempts from botticelli.queues where name = $1"))
-            .bind(queue)
-            .persistent(false)
-            .fetch_optional(&mut *connection)
-            .await
-            .map_err(failed())?;
-    let Some((kind, max_attempts)) = target else {
+    // Where keys take turns a job without one has its turn too.
+    let target: Option<(String, i32, Option<String>)> = sqlx::query_as(sql(
+        "select kind, max_attempts, case when has_limited_keys then '' end from botticelli.queues where name = $1",
+    ))
+    .bind(queue)
+    .persistent(false)
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(failed())?;
+    let Some((kind, max_attempts, no_key)) = target else {
         return Err(QueueError::Invalid(format!("unknown queue \"{queue}\"")));
     };
-    let mut rows = Rows::new(queue, &kind, max_attempts);
+    let mut rows = Rows::new(queue, &kind, max_attempts, no_key.as_deref());
     let mut args = args.into_iter().zip(1_u64..);
     // What ends within the first chunk goes in one piece. The end of a COPY is a message of its own, which would wait for the
     // answer to the one before: the driver leaves Nagle's algorithm on, and the server's side delays its acknowledgement by 40 ms.
     let has_more = rows.fill(&mut args).map_err(QueueError::Invalid)?;
     if !has_more {
         let inserted = sqlx::query(sql(
-            "insert into botticelli.waiting_jobs (queue, kind, args, max_attempts)
-             select $1, $2, args::jsonb, $3 from unnest($4::text[]) as args",
+            "insert into botticelli.waiting_jobs (queue, kind, args, max_attempts, limit_key)
+             select $1, $2, args::jsonb, $3, $5 from unnest($4::text[]) as args",
         ))
         .bind(queue)
         .bind(&kind)
         .bind(max_attempts)
         .bind(rows.texts())
+        .bind(&no_key)
         .persistent(has_sessions())
         .execute(connection)
         .await
         .map_err(failed())?;
         return Ok(inserted.rows_affected());
     }
-    let statement = sql("copy botticelli.waiting_jobs (queue, kind, args, max_attempts) from stdin (format binary)");
+    let statement =
+        sql("copy botticelli.waiting_jobs (queue, kind, args, max_attempts, limit_key) from stdin (format binary)");
     let mut copy = connection.copy_in_raw(statement).await.map_err(failed())?;
     copy.send(HEADER).await.map_err(failed())?;
     loop {
@@ -93,14 +97,22 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn new(queue: &'a str, kind: &str, max_attempts: i32) -> Self {
-        let mut front = 4_i16.to_be_bytes().to_vec();
+    fn new(queue: &'a str, kind: &str, max_attempts: i32, limit_key: Option<&str>) -> Self {
+        let mut front = 5_i16.to_be_bytes().to_vec();
         for text in [queue, kind] {
             front.extend(length(text.len()));
             front.extend(text.as_bytes());
         }
         let mut back = length(4).to_vec();
         back.extend(max_attempts.to_be_bytes());
+        match limit_key {
+            Some(key) => {
+                back.extend(length(key.len()));
+                back.extend(key.as_bytes());
+            }
+            // No value.
+            None => back.extend((-1_i32).to_be_bytes()),
+        }
         Self {
             queue,
             bytes: Vec::new(),

@@ -8,14 +8,17 @@ mod settler;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    error::Error,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use apalis_core::error::BoxDynError;
 use serde_json::Value;
 use sqlx::{PgPool, Postgres, pool::PoolConnection};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{Backoff, ClaimId, ClaimedJob, Finished, JobBackend, QueueError, WorkerId};
@@ -95,12 +98,35 @@ struct Shared {
     worker: WorkerId,
     options: ConsumerOptions,
     slots: Semaphore,
+    /// Whether one of the jobs in hand is a suspect.
+    has_suspect: AtomicBool,
+    /// Called when a suspect has ended, so that another may be claimed.
+    woken: Notify,
     /// Jobs in hand of each claim.
     in_hand: Mutex<HashMap<ClaimId, usize>>,
 }
 
 impl Consumer {
     /// A consumer of `queue` under the lease of `worker`, which the caller registers and renews.
+    ///
+    /// ```no_run
+    /// # async fn work(pool: sqlx::PgPool, worker: botticelli_queue::WorkerId, stop: tokio_util::sync::CancellationToken) {
+    /// use apalis_core::worker::builder::WorkerBuilder;
+    /// use botticelli_queue::{ClaimedJob, Consumer, ConsumerOptions, JobBackend};
+    ///
+    /// let consumer = Consumer::new(pool, "letters".into(), worker, ConsumerOptions::default());
+    /// consumer
+    ///     .run(stop, async |backend: JobBackend<()>| {
+    ///         let send = |letter: ClaimedJob| async move {
+    ///             println!("sending {}", letter.args);
+    ///             Ok::<(), std::io::Error>(())
+    ///         };
+    ///         // Layers of tower go between `backend` and `build`.
+    ///         WorkerBuilder::new("letters").backend(backend).build(send).run().await.ok();
+    ///     })
+    ///     .await;
+    /// # }
+    /// ```
     pub fn new(pool: PgPool, queue: Arc<str>, worker: WorkerId, options: ConsumerOptions) -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -109,6 +135,8 @@ impl Consumer {
                 worker,
                 options,
                 slots: Semaphore::new(usize::from(options.slots)),
+                has_suspect: AtomicBool::new(false),
+                woken: Notify::new(),
                 in_hand: Mutex::new(HashMap::new()),
             }),
         }
@@ -119,7 +147,8 @@ impl Consumer {
     /// and keeps the [`Answer`], a [`HandlerError`] does what it says, and any other error is a failed try, after which the
     /// job waits for its back-off or is discarded.
     ///
-    /// It listens and claims on a connection of its own, and settles on one of the pool.
+    /// It listens and claims on a connection of its own, and settles on one of the pool. A job that is cancelled while it runs
+    /// is not interrupted; when its try ends in any way but completion or discard, it is cancelled.
     pub async fn run<R, D, F>(self, stop: CancellationToken, drive: D)
     where
         R: Answer,
@@ -170,6 +199,12 @@ impl Shared {
         self.slots.add_permits(jobs);
     }
 
+    /// A suspect is off this process's hands.
+    fn suspect_ended(&self) {
+        self.has_suspect.store(false, Ordering::SeqCst);
+        self.woken.notify_one();
+    }
+
     fn claims_in_hand(&self) -> Vec<ClaimId> {
         let in_hand = self.in_hand.lock().unwrap_or_else(PoisonError::into_inner);
         in_hand.keys().copied().collect()
@@ -177,7 +212,7 @@ impl Shared {
 }
 
 /// The whole chain of an error, as it is kept with the job.
-fn chain(error: &BoxDynError) -> String {
+fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

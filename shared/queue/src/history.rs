@@ -6,8 +6,8 @@ use sqlx::PgPool;
 use crate::QueueError;
 
 /// Makes the history's partitions for today and the seven days to come, where they are missing. Days are those of UTC.
-/// Without today's nothing can be completed, so whoever claims calls this at its start, and whoever maintains calls it
-/// every now and then.
+/// What finds none goes into one for all such days, which is slower to prune, so whoever maintains calls this every now and then.
+/// While somebody reads the history it is left for the next time.
 ///
 /// # Errors
 ///

@@ -55,7 +55,7 @@ pub use lease::{forget_dead_workers, register_worker, release_worker, renew_leas
 pub use limits::{QueueLimits, Rate, limit_queue};
 pub use look::{JobDetails, QueueStanding, Try, UnfinishedJob, find_job, list_unfinished, standing, tries};
 pub use prune::{Pruned, prune};
-pub use queues::{QueueDepth, depth, has_unfinished, register_queue};
+pub use queues::{has_unfinished, register_queue};
 pub use report::{LogLevel, LogLine, Progress, add_to_log, job_log, report_progress, save_result};
 pub use rescue::{RescuedJob, rescue};
 pub use settle::{

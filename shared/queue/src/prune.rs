@@ -25,6 +25,8 @@ pub struct Pruned {
     pub cancellations_deleted: i32,
     /// What jobs had told.
     pub reports_deleted: i32,
+    /// Lines of the logs of jobs.
+    pub log_lines_deleted: i32,
     /// Workflows that had ended.
     pub workflows_deleted: i32,
     is_done: bool,
@@ -67,6 +69,7 @@ pub async fn prune(pool: &PgPool, history: Duration, dead: Duration) -> Result<P
             keys_deleted: all.keys_deleted + some.keys_deleted,
             cancellations_deleted: all.cancellations_deleted + some.cancellations_deleted,
             reports_deleted: all.reports_deleted + some.reports_deleted,
+            log_lines_deleted: all.log_lines_deleted + some.log_lines_deleted,
             workflows_deleted: all.workflows_deleted + some.workflows_deleted,
             is_done: some.is_done,
         };

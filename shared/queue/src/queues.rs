@@ -1,7 +1,7 @@
 //! The queues themselves.
 
 use botticelli_database::sql;
-use sqlx::{FromRow, PgConnection, PgPool};
+use sqlx::PgConnection;
 
 use crate::QueueError;
 
@@ -44,34 +44,4 @@ pub async fn has_unfinished(connection: &mut PgConnection, queue: &str) -> Resul
     .fetch_one(connection)
     .await
     .map_err(QueueError::while_doing("look for unfinished jobs"))
-}
-
-/// How much a queue holds.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
-pub struct QueueDepth {
-    /// The queue.
-    pub queue: String,
-    /// Jobs that are due and wait.
-    pub due: i64,
-    /// Jobs that wait for their time.
-    pub later: i64,
-    /// Jobs that run.
-    pub running: i64,
-}
-
-/// How much each queue holds, by name.
-///
-/// # Errors
-///
-/// [`QueueError::Database`] when the statement fails.
-pub async fn depth(pool: &PgPool) -> Result<Vec<QueueDepth>, QueueError> {
-    sqlx::query_as(sql("select queues.name as queue,
-                count(jobs.id) filter (where state <> 'running' and run_at <= now()) as due,
-                count(jobs.id) filter (where state <> 'running' and run_at > now()) as later,
-                count(jobs.id) filter (where state = 'running') as running
-         from botticelli.queues left join botticelli.jobs on jobs.queue = queues.name
-         group by queues.name order by queues.name"))
-    .fetch_all(pool)
-    .await
-    .map_err(QueueError::while_doing("count jobs"))
 }

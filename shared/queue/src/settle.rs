@@ -7,6 +7,9 @@ use sqlx::{PgConnection, PgExecutor};
 
 use crate::{ClaimId, ClaimedJob, Lease, QueueError, WorkerId};
 
+/// No job waits longer; the database's calendar ends somewhere.
+const LONGEST_DELAY: Duration = Duration::from_hours(24 * 366 * 100);
+
 /// What a failed try led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retried {
@@ -202,7 +205,7 @@ async fn put_back(
         .bind(lease.worker)
         .bind(lease.claim)
         .bind(place(lease))
-        .bind(delay.as_secs_f64())
+        .bind(delay.min(LONGEST_DELAY).as_secs_f64())
         .bind(error.map(storable))
         .bind(interruptions)
         .fetch_all(connection)

@@ -1,6 +1,6 @@
 //! Hearing of new work without asking for it.
 
-use botticelli_database::sql;
+use botticelli_database::{limit_session, sql};
 use sqlx::{
     PgPool,
     postgres::{PgListener, PgPoolOptions},
@@ -23,7 +23,8 @@ pub struct Wakeups {
 }
 
 impl Wakeups {
-    /// Listens on a connection of its own, opened as those of `pool` are, so that no pool can run dry of it.
+    /// Listens on a connection of its own to the database of `pool`, so that no pool can run dry of it, with the limits that every
+    /// session of the fleet has.
     ///
     /// # Errors
     ///
@@ -34,6 +35,7 @@ impl Wakeups {
             .max_lifetime(None)
             .idle_timeout(None)
             .acquire_timeout(pool.options().get_acquire_timeout())
+            .after_connect(|connection, _| Box::pin(limit_session(connection)))
             .connect_lazy_with((*pool.connect_options()).clone());
         let mut listener = PgListener::connect_with(&own)
             .await

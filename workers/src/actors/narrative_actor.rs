@@ -187,7 +187,8 @@ impl State {
         self.in_hand.retain(|lease| lease.worker == worker);
         let free = usize::from(self.actor.slots).saturating_sub(self.in_hand.len());
         if free == 0 {
-            return;
+            // The end of a job claims again. Should nobody tell of it, this does.
+            return self.set_alarm(myself, self.poll_interval);
         }
         self.suspect = self.suspect.filter(|suspect| self.in_hand.contains(suspect));
         let room = Room {
@@ -218,9 +219,10 @@ impl State {
                     self.patience = FIRST_PATIENCE;
                 }
                 if claimed == free {
-                    return;
+                    self.poll_interval
+                } else {
+                    self.until(next_due).await
                 }
-                self.until(next_due).await
             }
             Err(error) => {
                 self.may_have_strays = true;

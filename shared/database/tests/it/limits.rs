@@ -15,7 +15,7 @@ async fn every_connection_of_a_pool_is_limited() -> TestResult {
     let (mut one, mut other) = (pool.acquire().await?, pool.acquire().await?);
     for connection in [&mut one, &mut other] {
         let limits: String = sqlx::query_scalar(LIMITS).fetch_one(&mut **connection).await?;
-        assert_eq!(limits, "30s 1min");
+        assert_eq!(limits, "30s 10s");
     }
     Ok(())
 }

@@ -1,6 +1,11 @@
 //! Keeps the slots full.
 
-use std::{error::Error, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use botticelli_database::ANSWER_LIMIT;
 use chrono::{DateTime, Utc};
@@ -17,8 +22,11 @@ const LARGEST_CLAIM: usize = 1000;
 const GATHERING: Duration = Duration::from_millis(2);
 /// A claim that looks longer than this for its jobs passes over many that are gone: an old transaction keeps them.
 const SLOW: Duration = Duration::from_millis(5);
-/// Such a claim takes one part of this many of the time.
+/// Such a claim takes one part of this many of the time, and comes after no longer than `LATEST` all the same.
 const RARE: u32 = 50;
+const LATEST: Duration = Duration::from_secs(5);
+/// The first wait for a job that is due and was not claimed.
+const FIRST_PATIENCE: Duration = Duration::from_millis(1);
 /// The wait after a failed statement.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
@@ -29,6 +37,7 @@ pub(super) async fn claim_all(shared: Arc<Shared>, jobs: mpsc::Sender<ClaimedJob
         ear: None,
         may_have_strays: false,
         was_filled: false,
+        patience: FIRST_PATIENCE,
         reached: None,
         anew: Box::pin(tokio::time::sleep(Duration::ZERO)),
     };
@@ -52,6 +61,8 @@ struct Claimer {
     may_have_strays: bool,
     /// Whether the last claim took all it had asked for, so that there is probably more.
     was_filled: bool,
+    /// How long to wait for a job that is due and cannot be claimed.
+    patience: Duration,
     /// Where the next claim begins, when it would take long from the beginning.
     reached: Option<DateTime<Utc>>,
     /// When to claim from the beginning all the same: what is enqueued with a priority, or goes back, stands before.
@@ -77,7 +88,7 @@ impl Claimer {
         }
         let room = Room {
             jobs: u16::try_from(free).unwrap_or(u16::MAX),
-            takes_suspect: true,
+            takes_suspect: !shared.has_suspect.load(Ordering::SeqCst),
         };
         let from = match self.anew.as_mut().now_or_never() {
             Some(()) => None,
@@ -94,8 +105,8 @@ impl Claimer {
         if from.is_some() {
             self.reached = reach.last.or(self.reached);
         } else if reach.found_in > SLOW {
-            self.reached = reach.last;
-            self.anew = Box::pin(tokio::time::sleep(reach.found_in * RARE));
+            self.reached = reach.last.or(self.reached);
+            self.anew = Box::pin(tokio::time::sleep((reach.found_in * RARE).min(LATEST)));
         } else {
             self.reached = None;
         }
@@ -106,20 +117,32 @@ impl Claimer {
             }
             shared.took(first.lease.claim, count);
         }
+        if claimed.iter().any(|job| job.is_suspect) {
+            shared.has_suspect.store(true, Ordering::SeqCst);
+        }
         for job in claimed {
             // There is a place for every slot; only the end of the apalis worker closes the channel, and the lease's end
             // then returns the jobs.
             jobs.try_send(job).ok();
         }
         self.was_filled = count >= free;
+        if count > 0 {
+            self.patience = FIRST_PATIENCE;
+        }
         if self.was_filled {
             return Ok(Duration::ZERO);
         }
-        if next_due == Some(Duration::ZERO) && promote(ear.connection(), &shared.queue).await? > 0 {
+        let poll_interval = shared.options.poll_interval;
+        if next_due != Some(Duration::ZERO) {
+            return Ok(next_due.map_or(poll_interval, |due| due.clamp(FIRST_PATIENCE, poll_interval)));
+        }
+        if promote(ear.connection(), &shared.queue).await? > 0 {
             return Ok(Duration::ZERO);
         }
-        let patience = shared.options.poll_interval;
-        Ok(next_due.map_or(patience, |due| due.clamp(Duration::from_millis(1), patience)))
+        // Somebody else has the job that is due in hand just now.
+        let wait = self.patience.min(poll_interval);
+        self.patience = wait * 2;
+        Ok(wait)
     }
 
     /// Begins anew, and gives how long to wait before that.
@@ -142,6 +165,7 @@ impl Claimer {
                     Some(Wakeup::Queue(_)) | None => return,
                 },
                 () = &mut self.anew, if self.reached.is_some() => return,
+                () = self.shared.woken.notified() => return,
                 () = &mut over => {
                     // A claim whose connection broke may have been committed even after the last look for strays.
                     self.may_have_strays = true;

@@ -3,6 +3,7 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use apalis_core::error::BoxDynError;
+use botticelli_database::ANSWER_LIMIT;
 use serde_json::Value;
 use sqlx::{Connection, PgConnection, Postgres, pool::PoolConnection};
 use tokio::sync::mpsc;
@@ -20,113 +21,158 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// Settles what finishes until all who could finish something are gone.
 pub(super) async fn settle_all<R: Answer>(shared: Arc<Shared>, mut results: mpsc::UnboundedReceiver<Finished<R>>) {
     let mut finished = Vec::with_capacity(LARGEST_FLUSH);
-    // Kept: to take it from the pool each time would be a round trip each time.
-    let mut connection = None;
+    let mut settler = Settler {
+        shared,
+        connection: None,
+    };
     while results.recv_many(&mut finished, LARGEST_FLUSH).await > 0 {
-        let mut completed = Completed::default();
-        for end in &finished {
-            match &end.result {
-                Ok(answer) => match answer.result() {
-                    None => completed.leases.push(end.job.lease),
-                    Some(result) => match fitting(result) {
-                        Ok(()) => {
-                            completed.leases.push(end.job.lease);
-                            completed.results.push((end.job.lease, result));
-                        }
-                        Err(reason) => {
-                            let error: BoxDynError = Box::new(HandlerError::Discard(format!("the result {reason}")));
-                            record(&shared, &mut connection, &End::Failed(&end.job, &error)).await;
-                        }
-                    },
+        let mut done = Vec::with_capacity(finished.len());
+        for Finished { job, result } in &finished {
+            match result {
+                Ok(answer) => match answer.result().map(|result| (result, fitting(result))) {
+                    None => done.push(Done { job, result: None }),
+                    Some((result, Ok(()))) => done.push(Done {
+                        job,
+                        result: Some(result),
+                    }),
+                    Some((_, Err(reason))) => settler.give_up(job, &format!("the result {reason}")).await,
                 },
-                Err(error) => record(&shared, &mut connection, &End::Failed(&end.job, error)).await,
+                Err(error) => settler.settle(job, &End::Failed(job, error)).await,
             }
         }
-        record(&shared, &mut connection, &End::Completed(&completed)).await;
+        settler.complete(&done).await;
         // Neighbours in a claim mostly end together.
         for of_claim in finished.chunk_by(|a, b| a.job.lease.claim == b.job.lease.claim) {
-            shared.settled(of_claim[0].job.lease.claim, of_claim.len());
+            settler.shared.settled(of_claim[0].job.lease.claim, of_claim.len());
+        }
+        if finished.iter().any(|end| end.job.is_suspect) {
+            settler.shared.suspect_ended();
         }
         finished.clear();
-        shared.lend(&mut connection);
+        settler.shared.lend(&mut settler.connection);
     }
 }
 
-/// Jobs that are done, and what came of some of them.
-#[derive(Default)]
-struct Completed<'a> {
-    leases: Vec<Lease>,
-    results: Vec<(Lease, &'a Value)>,
+/// A job that is done, and what came of it.
+struct Done<'a> {
+    job: &'a ClaimedJob,
+    result: Option<&'a Value>,
 }
 
 enum End<'a> {
-    Completed(&'a Completed<'a>),
+    Completed(&'a [Done<'a>]),
     Failed(&'a ClaimedJob, &'a BoxDynError),
 }
 
-/// Records until the database has taken it. A lease that is lost ends this too.
-async fn record(shared: &Shared, connection: &mut Option<PoolConnection<Postgres>>, end: &End<'_>) {
-    let mut wait = Duration::from_millis(100);
-    loop {
-        match try_to_record(shared, connection, end).await {
-            Ok(()) => return,
-            Err(QueueError::LeaseLost(lease)) => return report_lost(lease),
-            // Asking again would not help; the end of the lease returns the jobs.
-            Err(QueueError::Invalid(reason)) => {
-                let queue = &shared.queue;
-                return tracing::error!(queue.name = %queue, error = reason, "Could not record ends of jobs of {queue}: {reason}");
+struct Settler {
+    shared: Arc<Shared>,
+    /// Kept: to take it from the pool each time would be a round trip each time.
+    connection: Option<PoolConnection<Postgres>>,
+}
+
+impl Settler {
+    /// Completes jobs together; one by one if the database refuses something of them.
+    async fn complete(&mut self, done: &[Done<'_>]) {
+        if self.record(&End::Completed(done)).await.is_ok() {
+            return;
+        }
+        for one in done {
+            self.settle(one.job, &End::Completed(std::slice::from_ref(one))).await;
+        }
+    }
+
+    /// Records the end of one job. When the database refuses it and always will, the job is given up instead.
+    async fn settle(&mut self, job: &ClaimedJob, end: &End<'_>) {
+        if let Err(reason) = self.record(end).await {
+            self.give_up(job, &format!("the end of the job could not be recorded: {reason}"))
+                .await;
+        }
+    }
+
+    async fn give_up(&mut self, job: &ClaimedJob, reason: &str) {
+        let error: BoxDynError = Box::new(HandlerError::Discard(reason.to_owned()));
+        if let Err(reason) = self.record(&End::Failed(job, &error)).await {
+            let id = job.lease.job;
+            tracing::error!(job.id = %id, error = reason, "Gave up job {id}: not even its discarding could be recorded");
+        }
+    }
+
+    /// Records until the database has taken it. A lease that is lost ends this too. The error is why the database never will.
+    async fn record(&mut self, end: &End<'_>) -> Result<(), String> {
+        let mut wait = Duration::from_millis(100);
+        loop {
+            let recorded = tokio::time::timeout(ANSWER_LIMIT, self.try_to_record(end)).await;
+            let error: Box<dyn Error + Send + Sync> = match recorded {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(QueueError::LeaseLost(lease))) => {
+                    report_lost(lease);
+                    return Ok(());
+                }
+                Ok(Err(error)) if is_refusal(&error) => return Err(chain(&error)),
+                Ok(Err(error)) => Box::new(error),
+                Err(elapsed) => Box::new(elapsed),
+            };
+            self.connection = None;
+            let queue = &self.shared.queue;
+            tracing::error!(queue.name = %queue, error = &*error as &dyn Error, "Could not record ends of jobs of {queue} yet");
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    async fn try_to_record(&mut self, end: &End<'_>) -> Result<(), QueueError> {
+        let shared = Arc::clone(&self.shared);
+        let connection: &mut PgConnection = match &mut self.connection {
+            Some(connection) => connection,
+            none => none.insert(shared.connection().await?),
+        };
+        let (job, error) = match end {
+            End::Completed(done) => {
+                for lease in complete_with_results(connection, done).await? {
+                    report_lost(lease);
+                }
+                return Ok(());
             }
-            Err(error) => {
-                *connection = None;
-                let queue = &shared.queue;
-                tracing::error!(queue.name = %queue, error = &error as &dyn Error, "Could not record ends of jobs of {queue} yet");
-                tokio::time::sleep(wait).await;
-                wait = (wait * 2).min(LONGEST_WAIT);
-            }
+            End::Failed(job, error) => (job, error),
+        };
+        let back_off = || shared.options.backoff.delay(job.tries, jitter(job));
+        match error.downcast_ref() {
+            Some(HandlerError::Snooze(delay)) => snooze(connection, job.lease, *delay).await.map(drop),
+            Some(HandlerError::Discard(reason)) => discard(connection, job.lease, reason).await,
+            Some(HandlerError::RetryAfter { error, after }) => retry(connection, job, *after, error).await.map(drop),
+            None => retry(connection, job, back_off(), &chain(&***error)).await.map(drop),
         }
     }
 }
 
-async fn try_to_record(
-    shared: &Shared,
-    connection: &mut Option<PoolConnection<Postgres>>,
-    end: &End<'_>,
-) -> Result<(), QueueError> {
-    let connection: &mut PgConnection = match connection {
-        Some(connection) => connection,
-        none => none.insert(shared.connection().await?),
-    };
-    let (job, error) = match end {
-        End::Completed(completed) => {
-            for lease in complete_with_results(connection, completed).await? {
-                report_lost(lease);
-            }
-            return Ok(());
-        }
-        End::Failed(job, error) => (job, error),
-    };
-    let back_off = || shared.options.backoff.delay(job.tries, jitter(job));
-    match error.downcast_ref() {
-        Some(HandlerError::Snooze(delay)) => snooze(connection, job.lease, *delay).await.map(drop),
-        Some(HandlerError::Discard(reason)) => discard(connection, job.lease, reason).await,
-        Some(HandlerError::RetryAfter { error, after }) => retry(connection, job, *after, error).await.map(drop),
-        None => retry(connection, job, back_off(), &chain(error)).await.map(drop),
+/// Whether asking again must be refused again: the data are wrong (SQLSTATE class 22), against a constraint (23), or too much
+/// (54).
+fn is_refusal(error: &QueueError) -> bool {
+    match error {
+        QueueError::Invalid(_) => true,
+        QueueError::Database {
+            source: sqlx::Error::Database(refusal),
+            ..
+        } => refusal
+            .code()
+            .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
+        _ => false,
     }
 }
 
 /// Completes jobs and keeps their results in one transaction. Gives the leases that are lost.
-async fn complete_with_results(
-    connection: &mut PgConnection,
-    completed: &Completed<'_>,
-) -> Result<Vec<Lease>, QueueError> {
-    if completed.results.is_empty() {
-        return complete_all(connection, &completed.leases).await;
+async fn complete_with_results(connection: &mut PgConnection, done: &[Done<'_>]) -> Result<Vec<Lease>, QueueError> {
+    let leases: Vec<Lease> = done.iter().map(|done| done.job.lease).collect();
+    if done.iter().all(|done| done.result.is_none()) {
+        return complete_all(connection, &leases).await;
     }
     let failed = || QueueError::while_doing("complete jobs");
     let mut transaction = connection.begin().await.map_err(failed())?;
-    let lost = complete_all(&mut transaction, &completed.leases).await?;
-    for (lease, result) in completed.results.iter().filter(|(lease, _)| !lost.contains(lease)) {
-        save_result(&mut transaction, *lease, result).await?;
+    let lost = complete_all(&mut transaction, &leases).await?;
+    for Done { job, result } in done {
+        if let Some(result) = result.filter(|_| !lost.contains(&job.lease)) {
+            save_result(&mut transaction, job.lease, result).await?;
+        }
     }
     transaction.commit().await.map_err(failed())?;
     Ok(lost)

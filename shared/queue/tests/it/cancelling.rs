@@ -16,7 +16,7 @@ async fn cancel_as_tester(bench: &Bench, job: JobId) -> Result<Cancelled, QueueE
 }
 
 /// Waits until a connection waits for a lock that another one holds.
-async fn until_somebody_waits_for_a_lock(pool: &PgPool) {
+pub(crate) async fn until_somebody_waits_for_a_lock(pool: &PgPool) {
     let waiting =
         "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')";
     while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await.unwrap() {

@@ -129,3 +129,23 @@ async fn a_worker_without_a_lease_claims_nothing() {
         .unwrap();
     assert!(bench.claim_as(late).await.is_empty());
 }
+
+#[tokio::test]
+async fn a_claim_that_begins_within_the_order_leaves_what_stands_before_for_one_from_the_beginning() {
+    let bench = Bench::new().await;
+    bench
+        .execute(
+            "select botticelli.enqueue('posting', run_at => now() - interval '1 hour');
+             select botticelli.enqueue('posting', run_at => now() - interval '10 minutes');
+             select botticelli.enqueue('posting')",
+        )
+        .await;
+    let claimed = format!(
+        "select job_id, last_rank between now() - interval '1 minute' and now(), found_in >= 0
+         from botticelli.claim('posting', 10, '{}', 1, now() - interval '30 minutes')",
+        bench.worker
+    );
+    assert_eq!(bench.database.rows(&claimed).await, ["2|t|t", "3|t|t"]);
+    let [first] = bench.claim().await.try_into().unwrap();
+    assert_eq!(first.lease.job.0, 1);
+}

@@ -13,9 +13,9 @@ impl Bench {
         let mut connection = self.database.pool.acquire().await.unwrap();
         // Long and not to be compressed, and yet no more than a row holds itself.
         let text = |number: u64| {
-            (0..120)
-                .map(|n| format!("{:x}", (number + n).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
-                .collect::<String>()
+            (0..120).fold(String::new(), |text, n| {
+                text + &format!("{:x}", (number + n).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+            })
         };
         let jobs = (0..20_000_u64).map(|number| json!({ "limit": number, "text": text(number) }));
         enqueue_bulk(&mut connection, "posting", jobs).await.unwrap();
@@ -84,7 +84,85 @@ async fn a_table_that_somebody_reads_and_one_with_many_jobs_are_left_alone() {
     assert_eq!(compact(&bench.database.pool).await.unwrap(), 0);
     reading.rollback().await.unwrap();
     bench
-        .execute("select count(*) from botticelli.enqueue_many('posting', array_fill('{}'::jsonb, array[20000]))")
+        .execute("select count(*) from botticelli.enqueue_many('posting', array_fill('{}'::jsonb, array[50000]))")
         .await;
     assert_eq!(compact(&bench.database.pool).await.unwrap(), 0);
+}
+
+/// Sets the default of every connection that is opened from now on.
+async fn default_isolation(bench: &Bench, level: &str) {
+    let set = format!(
+        "do $$ begin execute format('alter database %I set default_transaction_isolation = ''{level}''', current_database()); end $$"
+    );
+    bench.database.execute(&set).await;
+}
+
+#[tokio::test]
+async fn no_job_is_lost_or_comes_back_while_others_enqueue_and_claim_whatever_the_default_isolation_is() {
+    for level in ["read committed", "repeatable read", "serializable"] {
+        let bench = Bench::new().await;
+        default_isolation(&bench, level).await;
+        let pool = sqlx::PgPool::connect(&bench.database.url).await.unwrap();
+        // A table is always worth it here.
+        bench
+            .execute(
+                "create or replace function botticelli.waiting_jobs_want_compaction(much bigint default 0, enough bigint default 0)
+                   returns boolean language sql as 'select true';
+                 create or replace function botticelli.claims_want_compaction(much bigint default 0)
+                   returns boolean language sql as 'select true'",
+            )
+            .await;
+        let compacting = async {
+            let mut tables = 0;
+            for _ in 0..40 {
+                tables += compact(&pool).await.unwrap();
+            }
+            tables
+        };
+        let enqueuing = async {
+            for _ in 0..150 {
+                bench.enqueue().await;
+            }
+        };
+        let claiming = async {
+            let mut claimed = 0;
+            for _ in 0..40 {
+                let jobs = bench.claim_up_to(3).await;
+                claimed += jobs.len();
+                let mut connection = bench.database.pool.acquire().await.unwrap();
+                for job in jobs {
+                    complete(&mut connection, job.lease).await.unwrap();
+                }
+            }
+            claimed
+        };
+        let (tables, (), claimed) = tokio::join!(compacting, enqueuing, claiming);
+        assert!(tables > 0, "{level}");
+        let left = bench
+            .database
+            .row("select count(*), count(distinct id) from botticelli.waiting_jobs")
+            .await;
+        assert_eq!(left, format!("{0}|{0}", 150 - claimed), "{level}");
+        let completed = bench.database.row("select count(*) from botticelli.job_history").await;
+        assert_eq!(completed, claimed.to_string(), "{level}");
+    }
+}
+
+#[tokio::test]
+async fn a_transaction_that_is_older_and_comes_late_to_the_table_sees_the_jobs_all_the_same() {
+    let bench = Bench::new().await;
+    bench.after_many_jobs().await;
+    bench.enqueue().await;
+    let mut old = bench.database.pool.begin().await.unwrap();
+    sqlx::raw_sql("set transaction isolation level repeatable read; select 1 from botticelli.queues")
+        .execute(&mut *old)
+        .await
+        .unwrap();
+    bench.execute("vacuum botticelli.queues").await;
+    assert_eq!(compact(&bench.database.pool).await.unwrap(), 1);
+    let seen: i64 = sqlx::query_scalar("select count(*) from botticelli.waiting_jobs")
+        .fetch_one(&mut *old)
+        .await
+        .unwrap();
+    assert_eq!(seen, 1);
 }

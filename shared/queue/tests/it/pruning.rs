@@ -122,6 +122,27 @@ async fn of_many_that_prune_at_once_none_fails() {
 }
 
 #[tokio::test]
+async fn a_partition_is_not_made_while_somebody_reads_the_history_and_completions_go_on() {
+    let bench = Bench::new().await;
+    bench
+        .execute("do $$ begin execute (select 'drop table botticelli.' || max(relname) from pg_class where relname ~ '^claim_history_[0-9]{8}$'); end $$")
+        .await;
+    let job = bench.claim_one().await;
+    let mut reading = bench.database.pool.begin().await.unwrap();
+    sqlx::query("select from botticelli.claim_history")
+        .execute(&mut *reading)
+        .await
+        .unwrap();
+    let days = bench.database.row(DAYS).await;
+    botticelli_queue::make_partitions(&bench.database.pool).await.unwrap();
+    assert_eq!(bench.database.row(DAYS).await, days);
+    bench.finish(&job).await;
+    reading.rollback().await.unwrap();
+    botticelli_queue::make_partitions(&bench.database.pool).await.unwrap();
+    assert_ne!(bench.database.row(DAYS).await, days);
+}
+
+#[tokio::test]
 async fn a_retention_that_is_none_is_refused() {
     let bench = Bench::new().await;
     for wrong in ["history => null", "dead => '-1 day'"] {

@@ -198,8 +198,6 @@ async fn what_jobs_told_goes_with_their_history_and_not_before_their_end() {
     assert_eq!(prune(pool, day, day).await.unwrap().reports_deleted, 1);
     let left = "select job_id from botticelli.job_reports";
     assert_eq!(bench.database.row(left).await, running.lease.job.to_string());
-    assert_eq!(
-        bench.database.row("select count(*) from botticelli.job_logs").await,
-        "0"
-    );
+    let left = "select job_id from botticelli.job_logs";
+    assert_eq!(bench.database.row(left).await, running.lease.job.to_string());
 }

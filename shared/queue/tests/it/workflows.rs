@@ -308,3 +308,58 @@ async fn a_workflow_is_kept_as_long_as_its_history_and_its_dead_jobs() {
     let left = "select (select count(*) from botticelli.workflow_jobs) + (select count(*) from botticelli.job_needs)";
     assert_eq!(bench.database.row(left).await, "0");
 }
+
+#[tokio::test]
+async fn a_job_that_waits_for_one_which_stays_dead_stays_dead_with_all_that_wait_for_it() {
+    let bench = Bench::new().await;
+    let (flow, ids) = bench
+        .workflow(&[
+            step("a", &[]),
+            step("d", &[]),
+            step("c", &["a", "d"]),
+            step("e", &["c"]),
+        ])
+        .await;
+    for job in bench.claim().await {
+        bench.give_up(&job, "no").await;
+    }
+    redrive(&bench.database.pool, ids[0]).await.unwrap();
+    assert_eq!(
+        bench.steps(flow).await,
+        ["a available", "d discarded", "c cancelled", "e cancelled"]
+    );
+    redrive(&bench.database.pool, ids[1]).await.unwrap();
+    assert_eq!(
+        bench.steps(flow).await,
+        ["a available", "d available", "c pending", "e pending"]
+    );
+}
+
+#[tokio::test]
+async fn a_workflow_is_cancelled_as_a_whole_while_workers_claim_and_complete_its_jobs() {
+    let bench = Bench::new().await;
+    let names: Vec<String> = (0..400).map(|number| format!("part {number}")).collect();
+    let mut jobs: Vec<WorkflowJob<'_>> = names.iter().map(|name| step(name, &[])).collect();
+    jobs.push(step("all", &names.iter().map(String::as_str).collect::<Vec<_>>()));
+    let (flow, _) = bench.workflow(&jobs).await;
+    let working = async {
+        loop {
+            let jobs = bench.claim_up_to(7).await;
+            if jobs.is_empty() {
+                return;
+            }
+            join_all(jobs.iter().map(|job| bench.finish(job))).await;
+        }
+    };
+    let cancelling = async {
+        tokio::task::yield_now().await;
+        cancel_workflow(&bench.database.pool, flow, Some("over"), "alice")
+            .await
+            .unwrap()
+    };
+    let ((), cancelled) = tokio::join!(working, cancelling);
+    assert!(cancelled > 0);
+    let unfinished = "select count(*) from botticelli.workflow_jobs where outcome is null";
+    assert_eq!(bench.database.row(unfinished).await, "0");
+    assert!(bench.claim().await.is_empty());
+}

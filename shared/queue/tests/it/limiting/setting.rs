@@ -204,6 +204,28 @@ async fn a_limited_queue_that_is_paused_or_whose_worker_has_no_lease_gives_nothi
 }
 
 #[tokio::test]
+async fn an_idle_limited_queue_has_nothing_due() {
+    let bench = Bench::new().await;
+    bench.limit(at_most(5)).await;
+    assert_eq!(bench.next_due().await, None);
+    bench.enqueue_keyed(6, 1).await;
+    assert_eq!(bench.claim().await.len(), 5);
+    assert_eq!(bench.next_due().await, None);
+}
+
+#[tokio::test]
+async fn jobs_in_bulk_have_their_turn_where_keys_take_turns() {
+    let bench = Bench::new().await;
+    bench.limit(at_most_per_key(1)).await;
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    let args = (0..10).map(|_| serde_json::json!({}));
+    botticelli_queue::enqueue_bulk(&mut connection, "posting", args)
+        .await
+        .unwrap();
+    assert_eq!(bench.claim().await.len(), 10);
+}
+
+#[tokio::test]
 async fn limits_and_keys_that_make_no_sense_are_refused_with_the_way_out() {
     let bench = Bench::new().await;
     let mut connection = bench.database.pool.acquire().await.unwrap();

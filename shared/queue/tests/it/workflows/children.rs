@@ -6,7 +6,7 @@ use botticelli_queue::{
 };
 use serde_json::json;
 
-use crate::Bench;
+use crate::{Bench, cancelling::until_somebody_waits_for_a_lock};
 
 fn child(name: &str) -> WorkflowJob<'static> {
     WorkflowJob::new(name, "posting", json!({"limit": 1}))
@@ -181,4 +181,29 @@ async fn children_are_as_urgent_as_the_job_and_have_its_limit_key() {
     .unwrap();
     let waiting = "select priority, limit_key from botticelli.waiting_jobs order by id";
     assert_eq!(bench.database.rows(waiting).await, ["7|tenant", "9|tenant"]);
+}
+
+#[tokio::test]
+async fn children_that_are_asked_for_while_the_job_is_being_cancelled_end_with_it() {
+    let bench = Bench::new().await;
+    let parent = bench.claim_one().await;
+    let mut asking = bench.database.pool.begin().await.unwrap();
+    await_children(
+        &mut asking,
+        parent.lease,
+        &[child("x"), child("y")],
+        OnFailure::Run,
+        None,
+    )
+    .await
+    .unwrap();
+    let pool = bench.database.pool.clone();
+    let job = parent.lease.job;
+    let cancelling = tokio::spawn(async move { cancel(&pool, job, Some("no"), "alice").await });
+    until_somebody_waits_for_a_lock(&bench.database.pool).await;
+    asking.commit().await.unwrap();
+    assert_eq!(cancelling.await.unwrap().unwrap(), Cancelled::AtOnce);
+    assert_eq!(bench.database.row("select count(*) from botticelli.jobs").await, "0");
+    let reason = format!("select reason from botticelli.dead_jobs where id = {job}");
+    assert_eq!(bench.database.row(&reason).await, "cancelled by alice: no");
 }
