@@ -10,7 +10,7 @@ use serde_json::json;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::{QUEUE, consumer::consume, prepare, print};
+use crate::{QUEUE, consumer::consume, prepare, print, remove_jobs};
 
 #[derive(Args)]
 pub(crate) struct Idle {
@@ -21,6 +21,7 @@ pub(crate) struct Idle {
 
 pub(crate) async fn run(options: &Idle, pool: &PgPool) -> anyhow::Result<()> {
     prepare(pool).await?;
+    remove_jobs(pool).await?;
     let stop = CancellationToken::new();
     let consuming = tokio::spawn({
         let (pool, stop) = (pool.clone(), stop.clone());

@@ -88,6 +88,14 @@ async fn prepare(pool: &PgPool) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Removes all jobs, for figures that others would spoil.
+async fn remove_jobs(pool: &PgPool) -> anyhow::Result<()> {
+    sqlx::raw_sql("truncate botticelli.waiting_jobs, botticelli.claims, botticelli.claim_history")
+        .execute(pool)
+        .await?;
+    Ok(())
+}
+
 fn print(figures: &serde_json::Value) {
     println!("{figures}");
 }

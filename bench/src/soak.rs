@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::{QUEUE, consumer::consume, micros, prepare, print, samples::Samples};
+use crate::{QUEUE, consumer::consume, micros, prepare, print, remove_jobs, samples::Samples};
 
 #[derive(Args)]
 pub(crate) struct Soak {
@@ -38,6 +38,7 @@ const TICK: Duration = Duration::from_millis(50);
 
 pub(crate) async fn run(options: &Soak, pool: &PgPool) -> anyhow::Result<()> {
     prepare(pool).await?;
+    remove_jobs(pool).await?;
     let pickups = Arc::new(Mutex::new(Samples::default()));
     let stop = CancellationToken::new();
     let consuming = tokio::spawn({
