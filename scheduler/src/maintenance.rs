@@ -150,7 +150,7 @@ impl Maintenance {
     }
 
     async fn rescue_batch(&self) -> Result<usize, MaintenanceError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = botticelli_database::transaction(&self.pool).await?;
         let rescued = rescue(&mut transaction, RESCUE_BATCH).await?;
         for job in &rescued {
             mark_lost(&mut transaction, job.id.0, job.attempt).await?;
@@ -185,7 +185,7 @@ impl Maintenance {
     /// for jobs that ended while they waited, and for writes of a worker that was stopped for so long that they came after
     /// its job's end.
     async fn free_what_ended_jobs_hold(&self) -> Result<(), MaintenanceError> {
-        let mut transaction = self.pool.begin().await?;
+        let mut transaction = botticelli_database::transaction(&self.pool).await?;
         let in_hand = jobs_in_hand(&mut transaction).await?;
         for job in ended_jobs(&mut transaction, &in_hand).await? {
             release(&mut transaction, job).await?;

@@ -47,7 +47,7 @@ pub enum TickError {
 pub async fn win(pool: &PgPool, tick: &Tick, traceparent: Option<&str>) -> Result<Won, TickError> {
     // Read outside of the transaction: a pause that comes a moment later still holds the job back at its claim.
     let actor = get_actor(pool, &tick.actor).await?;
-    let mut transaction = pool.begin().await?;
+    let mut transaction = botticelli_database::transaction(pool).await?;
     let skip = if tick.is_baseline {
         Some("the schedule was seen for the first time; it runs from its next tick on".to_owned())
     } else {

@@ -53,7 +53,9 @@ impl Checkpoints for JobCheckpoints<'_> {
             };
             let line = line_about(step, record);
             let record = serde_json::to_value(record).map_err(PortError::new)?;
-            let mut transaction = self.pool.begin().await.map_err(PortError::new)?;
+            let mut transaction = botticelli_database::transaction(self.pool)
+                .await
+                .map_err(PortError::new)?;
             hold(&mut transaction, self.lease).await.map_err(PortError::new)?;
             save_checkpoint(&mut transaction, self.lease.job.0, step, &record)
                 .await

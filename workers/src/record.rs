@@ -125,8 +125,7 @@ pub(crate) async fn record(
     actor: &ActorSpec,
     finished: &Finished<Outcome>,
 ) -> Result<Recorded, RecordError> {
-    let mut connection = shop.pool.acquire().await?;
-    let mut transaction = connection.begin().await?;
+    let mut transaction = botticelli_database::transaction(&shop.pool).await?;
     let recorded = match &finished.result {
         Ok(outcome) => record_outcome(&mut transaction, actor, &finished.job, outcome).await?,
         Err(error) => match error.downcast_ref::<JobFailure>() {
@@ -169,8 +168,7 @@ pub(crate) async fn record_refused(
     reason: &str,
 ) -> Result<Recorded, RecordError> {
     let message = one_line(&format!("the end of the run could not be recorded: {reason}"));
-    let mut connection = shop.pool.acquire().await?;
-    let mut transaction = connection.begin().await?;
+    let mut transaction = botticelli_database::transaction(&shop.pool).await?;
     discard(&mut transaction, job.lease, &message).await?;
     let mut recorded = Recorded::failure(message);
     // What was refused may be refused again, and the job must end all the same.

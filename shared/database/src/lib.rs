@@ -6,8 +6,10 @@ mod renaming;
 mod schema;
 mod schema_name;
 mod sessionless;
+mod transaction;
 
 pub use connect::{ANSWER_LIMIT, ConnectError, PoolSize, connect, connect_sessionless, has_sessions, limit_session};
 pub use schema::{SchemaError, check_schema, migrate};
 pub use schema_name::{SchemaName, SchemaNameError, SchemaTaken, serve_schema, served_schema, sql};
 pub use sessionless::{Sessionless, begin, sessionless};
+pub use transaction::transaction;

@@ -11,6 +11,8 @@ use sqlx::{
     postgres::{PgArguments, PgQueryResult, PgRow, PgStatement, PgTypeInfo},
 };
 
+use crate::transaction::begin_in_task;
+
 /// The limits of a session, for one transaction: it ends with them, whoever has the connection next.
 const BEGIN: &str = "begin; set local statement_timeout = '30s'; set local idle_in_transaction_session_timeout = '60s'";
 
@@ -21,7 +23,7 @@ const BEGIN: &str = "begin; set local statement_timeout = '30s'; set local idle_
 ///
 /// What the driver says when there is no connection or the server does not begin.
 pub async fn begin(pool: &PgPool) -> Result<PgTransaction<'static>, sqlx::Error> {
-    pool.begin_with(BEGIN).await
+    begin_in_task(pool, Some(BEGIN)).await
 }
 
 /// An executor on `pool` for statements of people and of the API: each is a transaction of its own that is committed before

@@ -1,6 +1,7 @@
 //! Making a configuration's actors known to the database, as queues and as actors, in one transaction.
 
 use botticelli_actors::{ActorsError, Registration, lock_actors, retire_missing};
+use botticelli_database::transaction;
 use botticelli_queue::{QueueError, register_queue};
 use botticelli_settings::Settings;
 use sqlx::PgPool;
@@ -27,13 +28,13 @@ pub enum RegisterError {
 ///
 /// [`RegisterError`]; nothing is registered then.
 pub async fn register_fleet(pool: &PgPool, settings: &Settings, retires: bool) -> Result<Vec<String>, RegisterError> {
-    let mut transaction = pool.begin().await.map_err(RegisterError::Transaction)?;
+    let mut registering = transaction(pool).await.map_err(RegisterError::Transaction)?;
     let names: Vec<String> = settings.actors.keys().cloned().collect();
     // A pause locks the actor and then its queue; to take the queue first would be to wait for each other.
-    lock_actors(&mut transaction, &names).await?;
+    lock_actors(&mut registering, &names).await?;
     for actor in settings.actors.values() {
         let kind = actor.kind.as_str();
-        register_queue(&mut transaction, &actor.name, kind, actor.max_attempts.get()).await?;
+        register_queue(&mut registering, &actor.name, kind, actor.max_attempts.get()).await?;
         let registration = Registration {
             name: &actor.name,
             kind,
@@ -41,12 +42,12 @@ pub async fn register_fleet(pool: &PgPool, settings: &Settings, retires: bool) -
             schedule: actor.schedule.as_str(),
             schedule_type: actor.schedule.kind_name(),
         };
-        botticelli_actors::register(&mut transaction, &registration).await?;
+        botticelli_actors::register(&mut registering, &registration).await?;
     }
     let mut missing = Vec::new();
     if retires {
-        missing = retire_missing(&mut transaction, &names).await?;
+        missing = retire_missing(&mut registering, &names).await?;
     }
-    transaction.commit().await.map_err(RegisterError::Transaction)?;
+    registering.commit().await.map_err(RegisterError::Transaction)?;
     Ok(missing)
 }

@@ -1,16 +1,15 @@
 //! Keeping the tables small through which every job goes.
 
-use botticelli_database::sql;
+use botticelli_database::{sql, transaction};
 use futures_util::TryStreamExt;
-use sqlx::{Connection, PgConnection, PgPool};
+use sqlx::PgPool;
 
 use crate::QueueError;
 
 /// What a table holds that is rewritten at most, in bytes: it is kept in memory meanwhile, and everybody waits.
 const MOST: usize = 16 * 1024 * 1024;
 /// Whatever the database's default is: a statement must see what was committed before it had the table for itself.
-const BEGIN: &str =
-    "begin isolation level read committed; set local lock_timeout = '20ms'; set local statement_timeout = '10s'";
+const FIRST: &str = "set transaction isolation level read committed; set local lock_timeout = '20ms'; set local statement_timeout = '10s'";
 
 /// A table, and how it is told, looked at and rewritten.
 struct Table {
@@ -55,10 +54,9 @@ fn tables() -> [Table; 2] {
 /// [`QueueError::Database`] when a statement fails. The table is as it was then.
 pub async fn compact(pool: &PgPool) -> Result<u32, QueueError> {
     let failed = || QueueError::while_doing("compact the queue's tables");
-    let mut connection = pool.acquire().await.map_err(failed())?;
     let mut compacted = 0;
     for table in tables() {
-        match rewrite(&mut connection, &table).await {
+        match rewrite(pool, &table).await {
             Ok(true) => compacted += 1,
             Ok(false) => {}
             // Somebody uses it. There is time.
@@ -69,15 +67,13 @@ pub async fn compact(pool: &PgPool) -> Result<u32, QueueError> {
     Ok(compacted)
 }
 
-async fn rewrite(connection: &mut PgConnection, table: &Table) -> Result<bool, sqlx::Error> {
+async fn rewrite(pool: &PgPool, table: &Table) -> Result<bool, sqlx::Error> {
     // Looked at before anybody has to wait.
-    if !sqlx::query_scalar(table.is_worth_it)
-        .fetch_one(&mut *connection)
-        .await?
-    {
+    if !sqlx::query_scalar(table.is_worth_it).fetch_one(pool).await? {
         return Ok(false);
     }
-    let mut transaction = connection.begin_with(BEGIN).await?;
+    let mut transaction = transaction(pool).await?;
+    sqlx::raw_sql(FIRST).execute(&mut *transaction).await?;
     let is_alone: bool = sqlx::query_scalar(sql("select pg_try_advisory_xact_lock(hashtext('botticelli.compact'))"))
         .fetch_one(&mut *transaction)
         .await?;

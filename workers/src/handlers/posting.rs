@@ -121,7 +121,9 @@ async fn plan_next(
     narrative: &Narrative,
 ) -> Result<bool, JobFailure> {
     let retry = |error: &(dyn std::error::Error + 'static)| JobFailure::retry(error);
-    let mut transaction = shop.pool.begin().await.map_err(|error| retry(&error))?;
+    let mut transaction = botticelli_database::transaction(&shop.pool)
+        .await
+        .map_err(|error| retry(&error))?;
     hold(&mut transaction, job.lease).await.map_err(|error| retry(&error))?;
     let post = next_undelivered(&mut transaction, platform.name(), channel)
         .await
@@ -197,7 +199,9 @@ async fn publish(
     let mut clean = delivery.state == DeliveryState::Planned;
     let mut waits = RESEND_AFTER.iter();
     loop {
-        let mut transaction = shop.pool.begin().await.map_err(|error| retry(&error))?;
+        let mut transaction = botticelli_database::transaction(&shop.pool)
+            .await
+            .map_err(|error| retry(&error))?;
         hold(&mut transaction, job.lease).await.map_err(|error| retry(&error))?;
         let since_first = begin_send(&mut transaction, delivery.id, &nonce)
             .await

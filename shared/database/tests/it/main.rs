@@ -1,5 +1,6 @@
 //! What the bus promises, on a real server and behind a real PgBouncer.
 
+mod beginning;
 mod limits;
 mod poolers;
 mod schemas;

@@ -112,7 +112,10 @@ impl Settler {
                 Ok(Err(error)) => Box::new(error),
                 Err(elapsed) => Box::new(elapsed),
             };
-            self.connection = None;
+            // It may be in the middle of something, a transaction perhaps.
+            if let Some(mut connection) = self.connection.take() {
+                connection.close_on_drop();
+            }
             let queue = &self.shared.queue;
             tracing::error!(queue.name = %queue, error = &*error as &dyn Error, "Could not record ends of jobs of {queue} yet");
             tokio::time::sleep(wait).await;

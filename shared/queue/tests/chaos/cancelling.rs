@@ -38,7 +38,7 @@ pub(crate) async fn cancel(url: String, log: PathBuf) {
 }
 
 async fn cancel_one(pool: &PgPool, job: i64) -> Result<Event, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = botticelli_database::transaction(pool).await?;
     let answer: String = sqlx::query_scalar("select botticelli.cancel($1, 'chaos', 'the siege')")
         .bind(job)
         .fetch_one(&mut *transaction)

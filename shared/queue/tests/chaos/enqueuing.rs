@@ -37,7 +37,7 @@ pub(crate) async fn enqueue(url: String, log: PathBuf, jobs: i64) {
 
 async fn enqueue_batch(pool: &PgPool, offers: &[i64]) -> Result<Vec<i64>, sqlx::Error> {
     let late = offers[0] / BATCH % 4 == 1;
-    let mut transaction = pool.begin().await?;
+    let mut transaction = botticelli_database::transaction(pool).await?;
     let ids = sqlx::query_scalar(
         "select job.id
          from botticelli.enqueue_many($1, array(select jsonb_build_object('offer', offer) from unnest($2::bigint[]) as offer),

@@ -277,7 +277,9 @@ impl Worker {
     async fn has_effects(&mut self, jobs: &[ClaimedJob], settled: &mut bool) -> bool {
         for _ in 0..3 {
             let noted = async {
-                let mut transaction = self.pool.begin().await.map_err(|_| Answer::Lost)?;
+                let mut transaction = botticelli_database::transaction(&self.pool)
+                    .await
+                    .map_err(|_| Answer::Lost)?;
                 note(&mut transaction, jobs, false).await?;
                 transaction.commit().await.map_err(|_| Answer::Lost)
             };

@@ -27,14 +27,20 @@ impl Bench {
     }
 }
 
-#[tokio::test]
-async fn space_of_jobs_that_are_gone_is_given_back_although_an_old_transaction_is_open() {
-    let bench = Bench::new().await;
+/// A transaction that has taken a snapshot and keeps it.
+async fn old_transaction(bench: &Bench) -> sqlx::Transaction<'static, sqlx::Postgres> {
     let mut old = bench.database.pool.begin().await.unwrap();
     sqlx::raw_sql("set transaction isolation level repeatable read; select 1 from botticelli.queues")
         .execute(&mut *old)
         .await
         .unwrap();
+    old
+}
+
+#[tokio::test]
+async fn space_of_jobs_that_are_gone_is_given_back_although_an_old_transaction_is_open() {
+    let bench = Bench::new().await;
+    let old = old_transaction(&bench).await;
     bench.after_many_jobs().await;
     let running = bench.claim_one().await;
     bench.enqueue().await;
@@ -56,6 +62,7 @@ async fn space_of_jobs_that_are_gone_is_given_back_although_an_old_transaction_i
 #[tokio::test]
 async fn a_claim_that_runs_on_keeps_its_jobs_when_its_table_is_rewritten() {
     let bench = Bench::new().await;
+    let _oldest = old_transaction(&bench).await;
     let running = bench.claim_one().await;
     let filler = "insert into botticelli.claims (queue, worker_id, jobs, open, first_job, last_job)
         select 'posting', gen_random_uuid(), array(
@@ -75,6 +82,7 @@ async fn a_claim_that_runs_on_keeps_its_jobs_when_its_table_is_rewritten() {
 #[tokio::test]
 async fn a_table_that_somebody_reads_and_one_with_many_jobs_are_left_alone() {
     let bench = Bench::new().await;
+    let _oldest = old_transaction(&bench).await;
     bench.after_many_jobs().await;
     let mut reading = bench.database.pool.begin().await.unwrap();
     sqlx::query("select from botticelli.waiting_jobs")
@@ -151,18 +159,16 @@ async fn no_job_is_lost_or_comes_back_while_others_enqueue_and_claim_whatever_th
 #[tokio::test]
 async fn a_transaction_that_is_older_and_comes_late_to_the_table_sees_the_jobs_all_the_same() {
     let bench = Bench::new().await;
+    // Keeps vacuum from being there first.
+    let oldest = old_transaction(&bench).await;
     bench.after_many_jobs().await;
     bench.enqueue().await;
-    let mut old = bench.database.pool.begin().await.unwrap();
-    sqlx::raw_sql("set transaction isolation level repeatable read; select 1 from botticelli.queues")
-        .execute(&mut *old)
-        .await
-        .unwrap();
-    bench.execute("vacuum botticelli.queues").await;
+    let mut old = old_transaction(&bench).await;
     assert_eq!(compact(&bench.database.pool).await.unwrap(), 1);
     let seen: i64 = sqlx::query_scalar("select count(*) from botticelli.waiting_jobs")
         .fetch_one(&mut *old)
         .await
         .unwrap();
     assert_eq!(seen, 1);
+    oldest.rollback().await.unwrap();
 }

@@ -123,7 +123,7 @@ impl Worker {
 
     /// The effect and the completion are committed together.
     async fn complete_in_transaction(&mut self, jobs: &[ClaimedJob]) -> Answer {
-        let Ok(mut transaction) = self.pool.begin().await else {
+        let Ok(mut transaction) = botticelli_database::transaction(&self.pool).await else {
             return Answer::Lost;
         };
         if let Err(answer) = note(&mut transaction, jobs, true).await {
