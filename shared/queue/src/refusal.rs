@@ -4,19 +4,23 @@ use sqlx::postgres::PgDatabaseError;
 
 use crate::QueueError;
 
-/// Tells a refusal by such a function (class 22, 23 or 54, raised with a hint) from a failing database; for use with
+/// Whether a SQLSTATE says that asking again must be refused again: the data are wrong (class 22), against a constraint (23),
+/// or too much (54).
+pub(crate) fn is_refusal(code: &str) -> bool {
+    ["22", "23", "54"].iter().any(|class| code.starts_with(class))
+}
+
+/// Tells a refusal by such a function (see [`is_refusal`]; raised with a hint) from a failing database; for use with
 /// `map_err`.
 pub(crate) fn refused(action: &'static str) -> impl FnOnce(sqlx::Error) -> QueueError {
     move |error| match error
         .as_database_error()
         .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
     {
-        Some(refusal) if ["22", "23", "54"].iter().any(|class| refusal.code().starts_with(class)) => {
-            QueueError::Invalid(match refusal.hint() {
-                Some(hint) => format!("{}; {hint}", refusal.message()),
-                None => refusal.message().to_owned(),
-            })
-        }
+        Some(refusal) if is_refusal(refusal.code()) => QueueError::Invalid(match refusal.hint() {
+            Some(hint) => format!("{}; {hint}", refusal.message()),
+            None => refusal.message().to_owned(),
+        }),
         _ => QueueError::Database { action, source: error },
     }
 }

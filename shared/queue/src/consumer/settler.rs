@@ -10,7 +10,8 @@ use tokio::sync::mpsc;
 
 use super::{Answer, HandlerError, Shared, chain};
 use crate::{
-    ClaimedJob, Finished, Lease, QueueError, complete_all, discard, json_text::fitting, retry, save_result, snooze,
+    ClaimedJob, Finished, Lease, QueueError, complete_all, discard, json_text::fitting, refusal::is_refusal, retry,
+    save_result, snooze,
 };
 
 /// Ends recorded together at most.
@@ -108,7 +109,7 @@ impl Settler {
                     report_lost(lease);
                     return Ok(());
                 }
-                Ok(Err(error)) if is_refusal(&error) => return Err(chain(&error)),
+                Ok(Err(error)) if is_refused(&error) => return Err(chain(&error)),
                 Ok(Err(error)) => Box::new(error),
                 Err(elapsed) => Box::new(elapsed),
             };
@@ -148,17 +149,14 @@ impl Settler {
     }
 }
 
-/// Whether asking again must be refused again: the data are wrong (SQLSTATE class 22), against a constraint (23), or too much
-/// (54).
-fn is_refusal(error: &QueueError) -> bool {
+/// Whether recording the end again must be refused again.
+fn is_refused(error: &QueueError) -> bool {
     match error {
         QueueError::Invalid(_) => true,
         QueueError::Database {
             source: sqlx::Error::Database(refusal),
             ..
-        } => refusal
-            .code()
-            .is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class))),
+        } => refusal.code().is_some_and(|code| is_refusal(&code)),
         _ => false,
     }
 }
