@@ -26,8 +26,7 @@ use crate::{
 pub(crate) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome, JobFailure> {
     job.check(actor.kind.as_str(), ARGS_VERSION)
         .map_err(|error| match error {
-            // A newer worker may take the next try.
-            UnreadableJob::Version { .. } => JobFailure::retry(&error),
+            UnreadableJob::Version { .. } => JobFailure::TooNew(chain(&error)),
             _ => JobFailure::discard(&error),
         })?;
     match actor.kind {

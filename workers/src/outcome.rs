@@ -33,8 +33,10 @@ pub(crate) enum Work {
     Stored,
     /// Jobs of the same actor, whose ends the job is to wait for.
     Rounds(Rounds),
-    /// The jobs that it waited for have stored everything, and called for whoever goes on.
+    /// The jobs that it waited for have stored everything, called for whoever goes on, and told the breaker.
     Gathered,
+    /// The same, and none of them came to anything: the job is given up, and can be redriven with them.
+    Wasted,
     /// Nothing, and why.
     Nothing(String),
 }
@@ -78,6 +80,9 @@ pub(crate) enum JobFailure {
     /// The process is stopping or has lost its lease, and the job goes on elsewhere; or it was cancelled.
     #[error("the run was interrupted")]
     Interrupted,
+    /// Only a newer program can run it, so it waits for one.
+    #[error("{0}")]
+    TooNew(String),
 }
 
 impl JobFailure {

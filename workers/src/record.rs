@@ -7,7 +7,7 @@ use botticelli_jobs::ARGS_VERSION;
 use botticelli_posts::{Verdict, decide, release, store_drafts};
 use botticelli_queue::{
     ClaimedJob, Finished, JobOptions, LogLevel, NewJob, OnFailure, PutBack, QueueError, Retried, Source, WorkflowJob,
-    add_to_log, await_children, complete, discard, enqueue_unless_waiting, hand_back, retry, save_result,
+    add_to_log, await_children, complete, discard, enqueue_unless_waiting, hand_back, retry, save_result, snooze,
 };
 use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};
@@ -130,6 +130,7 @@ pub(crate) async fn record(
         Ok(outcome) => record_outcome(&mut transaction, actor, &finished.job, outcome).await?,
         Err(error) => match error.downcast_ref::<JobFailure>() {
             Some(JobFailure::Interrupted) => record_interruption(&mut transaction, &finished.job).await?,
+            Some(JobFailure::TooNew(reason)) => record_too_new(&mut transaction, actor, &finished.job, reason).await?,
             Some(failure) => record_job_failure(&mut transaction, actor, &finished.job, failure).await?,
             // A layer around the handler answered: the timeout, or the panic guard.
             None => {
@@ -202,7 +203,11 @@ async fn record_outcome(
         return record_rounds(connection, actor, job, rounds, outcome).await;
     }
     // The fence: it locks the job's claim, or ends all of this. What was said above is fenced by itself.
-    complete(connection, job.lease).await?;
+    if matches!(outcome.work, Work::Wasted) {
+        discard(connection, job.lease, &one_line(&outcome.failures.join("; "))).await?;
+    } else {
+        complete(connection, job.lease).await?;
+    }
     let job_id = job.lease.job.0;
     let traceparent = outcome.traceparent.as_deref();
     let mut metadata = outcome.metadata.clone();
@@ -230,7 +235,7 @@ async fn record_outcome(
             !approved.is_empty()
         }
         Work::Stored => outcome.succeeded > 0,
-        Work::Gathered | Work::Rounds(_) | Work::Nothing(_) => false,
+        Work::Gathered | Work::Wasted | Work::Rounds(_) | Work::Nothing(_) => false,
     };
     if has_output {
         for follower in &actor.followers {
@@ -254,10 +259,14 @@ async fn record_outcome(
         breaker_tripped: false,
         consecutive_failures: None,
     };
-    if !matches!(outcome.work, Work::Nothing(_)) {
+    if !matches!(outcome.work, Work::Nothing(_) | Work::Wasted) {
         keep_result(connection, job, &metadata).await?;
     }
-    end(connection, actor, job, &mut recorded, &metadata).await?;
+    if matches!(outcome.work, Work::Gathered | Work::Wasted) {
+        close(connection, job, &recorded, &metadata).await?;
+    } else {
+        end(connection, actor, job, &mut recorded, &metadata).await?;
+    }
     let_go(connection, job).await?;
     Ok(recorded)
 }
@@ -346,7 +355,7 @@ async fn record_job_failure(
             );
             !matches!(retry(connection, job, delay, &error).await?, Retried::Later(_))
         }
-        JobFailure::Discard(_) | JobFailure::Interrupted => {
+        JobFailure::Discard(_) | JobFailure::Interrupted | JobFailure::TooNew(_) => {
             discard(connection, job.lease, &error).await?;
             true
         }
@@ -376,6 +385,26 @@ async fn let_go(connection: &mut PgConnection, job: &ClaimedJob) -> Result<(), R
 async fn record_interruption(connection: &mut PgConnection, job: &ClaimedJob) -> Result<Recorded, RecordError> {
     let reason = match hand_back(connection, job.lease).await? {
         PutBack::Waits => "the worker stopped; the job goes on elsewhere".to_owned(),
+        PutBack::Cancelled { reason } => {
+            let_go(connection, job).await?;
+            one_line(&reason)
+        }
+    };
+    interrupted(connection, job, reason, &json!({})).await
+}
+
+/// Puts the job back until a newer program takes it, which costs it no try; less and less often.
+async fn record_too_new(
+    connection: &mut PgConnection,
+    actor: &ActorSpec,
+    job: &ClaimedJob,
+    reason: &str,
+) -> Result<Recorded, RecordError> {
+    add_to_log(&mut *connection, job.lease, LogLevel::Warn, reason).await?;
+    let times_put_back = job.lease.attempt.saturating_sub(job.tries);
+    let delay = actor.backoff.delay(times_put_back.saturating_add(1), jitter());
+    let reason = match snooze(connection, job.lease, delay).await? {
+        PutBack::Waits => reason.to_owned(),
         PutBack::Cancelled { reason } => {
             let_go(connection, job).await?;
             one_line(&reason)
@@ -419,16 +448,7 @@ async fn end(
     metadata: &Value,
 ) -> Result<(), RecordError> {
     use botticelli_actors::Outcome as Ended;
-    let failed = recorded.outcome == Ended::Failure;
-    let ending = Ending {
-        outcome: recorded.outcome,
-        error_message: recorded.message.as_deref().filter(|_| failed),
-        reason: recorded.message.as_deref().filter(|_| !failed),
-        skills_succeeded: i32::try_from(recorded.succeeded).unwrap_or(i32::MAX),
-        skills_failed: i32::try_from(recorded.failed).unwrap_or(i32::MAX),
-        metadata,
-    };
-    finish_execution(connection, job.lease.job.0, job.lease.attempt, &ending).await?;
+    close(connection, job, recorded, metadata).await?;
     match recorded.outcome {
         Ended::Success => {
             record_success(connection, &actor.name).await?;
@@ -441,6 +461,26 @@ async fn end(
         }
         Ended::Skipped | Ended::Interrupted => {}
     }
+    Ok(())
+}
+
+/// Closes the execution.
+async fn close(
+    connection: &mut PgConnection,
+    job: &ClaimedJob,
+    recorded: &Recorded,
+    metadata: &Value,
+) -> Result<(), RecordError> {
+    let failed = recorded.outcome == botticelli_actors::Outcome::Failure;
+    let ending = Ending {
+        outcome: recorded.outcome,
+        error_message: recorded.message.as_deref().filter(|_| failed),
+        reason: recorded.message.as_deref().filter(|_| !failed),
+        skills_succeeded: i32::try_from(recorded.succeeded).unwrap_or(i32::MAX),
+        skills_failed: i32::try_from(recorded.failed).unwrap_or(i32::MAX),
+        metadata,
+    };
+    finish_execution(connection, job.lease.job.0, job.lease.attempt, &ending).await?;
     Ok(())
 }
 

@@ -167,7 +167,7 @@ pub(super) async fn redrive_many(pool: &PgPool, arguments: &Many) -> Result<Endi
     arguments.form.write(&done, |done| match done.skipped {
         0 => format!("{} dead jobs wait again\n", done.redriven),
         skipped => format!(
-            "{} dead jobs wait again; {skipped} do not, because another job holds their key\n",
+            "{} dead jobs wait again; {skipped} do not: another job holds their key, or one that they wait for stays dead\n",
             done.redriven
         ),
     })

@@ -69,6 +69,7 @@ fn text(Shown { job, tries, log }: &Shown) -> String {
             .unwrap_or_default(),
     );
     line("unique by", job.unique_key.as_deref().unwrap_or_default());
+    line("limit key", job.limit_key.as_deref().unwrap_or_default());
     line("trace", job.traceparent.as_deref().unwrap_or_default());
     if !tries.is_empty() {
         let rows: Vec<_> = tries

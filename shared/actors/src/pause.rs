@@ -5,7 +5,10 @@
 use std::time::Duration;
 
 use botticelli_database::{sessionless, sql};
-use sqlx::{PgConnection, PgPool, postgres::PgQueryResult};
+use sqlx::{
+    PgConnection, PgPool,
+    postgres::{PgDatabaseError, PgQueryResult},
+};
 
 use crate::ActorsError;
 
@@ -47,7 +50,7 @@ pub async fn pause(pool: &PgPool, actor: &str, by: &str) -> Result<bool, ActorsE
 ///
 /// # Errors
 ///
-/// [`ActorsError`] when the row could not be written.
+/// [`ActorsError::Refused`] while everything is paused, [`ActorsError::Database`] when the row could not be written.
 pub async fn resume(pool: &PgPool, actor: &str) -> Result<bool, ActorsError> {
     known(
         sqlx::query(sql("select botticelli.resume($1)"))
@@ -85,12 +88,20 @@ pub async fn resume_all(pool: &PgPool) -> Result<(), ActorsError> {
     Ok(())
 }
 
-/// Tells the refusal of an unknown actor from a failing database.
+/// Tells the refusals of an unknown actor and of the wrong moment from a failing database.
 fn known(answer: Result<PgQueryResult, sqlx::Error>) -> Result<bool, ActorsError> {
-    match answer {
-        Ok(_) => Ok(true),
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("22023") => Ok(false),
-        Err(error) => Err(ActorsError::writing(error)),
+    let Err(error) = answer else { return Ok(true) };
+    let refusal = error
+        .as_database_error()
+        .and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+    match refusal {
+        Some(refusal) if refusal.code() == "22023" => Ok(false),
+        Some(refusal) if refusal.code() == "55000" => Err(ActorsError::Refused(format!(
+            "{}; {}",
+            refusal.message(),
+            refusal.hint().unwrap_or_default()
+        ))),
+        _ => Err(ActorsError::writing(error)),
     }
 }
 

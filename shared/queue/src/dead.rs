@@ -86,7 +86,7 @@ pub struct DeadFilter<'a> {
 pub struct Redriven {
     /// Jobs that wait again.
     pub redriven: i64,
-    /// Jobs that do not, because another job holds their key.
+    /// Jobs that do not, because another job holds their key, or one that they wait for stays dead.
     pub skipped: i64,
 }
 

@@ -13,7 +13,7 @@ pub trait Job: Serialize + DeserializeOwned {
     const VERSION: i16 = 1;
 }
 
-/// Why a job cannot be read. Running it again does not help, but another version of the program may read it.
+/// Why a job cannot be read. Running it again with the same program does not help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnreadableJob {
@@ -25,10 +25,9 @@ pub enum UnreadableJob {
         /// The handler's.
         expected: &'static str,
     },
-    /// It was enqueued by a newer program.
+    /// It was enqueued by a newer program; a [`snooze`](crate::snooze()) lets it wait for one.
     #[error(
-        "the job's arguments have version {found}, and this program reads `{kind}` up to version {newest}; redrive the job \
-         once newer workers run"
+        "the job's arguments have version {found}, and this program reads `{kind}` up to version {newest}; it takes a newer one"
     )]
     Version {
         /// The kind.

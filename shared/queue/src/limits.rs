@@ -42,7 +42,7 @@ pub struct QueueLimits {
 /// [`QueueError::Invalid`] for an unknown queue or a limit that makes no sense, with the way out; [`QueueError::Database`]
 /// otherwise, also when some transaction that settles jobs has been open for 5 s.
 pub async fn limit_queue(connection: &mut PgConnection, queue: &str, limits: &QueueLimits) -> Result<(), QueueError> {
-    let period = |rate: Option<Rate>| rate.map_or(1.0, |rate| rate.period.as_secs_f64());
+    let period = |rate: Option<Rate>| rate.map(|rate| rate.period.as_secs_f64());
     let burst = |rate: Option<Rate>| rate.and_then(|rate| rate.burst).map(i64::from);
     sqlx::query(sql(include_str!("sql/limit_queue.sql")))
         .bind(queue)

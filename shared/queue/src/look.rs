@@ -53,6 +53,8 @@ pub struct JobDetails {
     pub not_after: Option<DateTime<Utc>>,
     /// The key it is unique by.
     pub unique_key: Option<String>,
+    /// What it is limited by beside its queue; empty for a job without a key where keys take turns.
+    pub limit_key: Option<String>,
     /// The errors of its tries, in JSON.
     #[serde(serialize_with = "as_json")]
     pub errors: String,
@@ -139,7 +141,7 @@ pub struct QueueStanding {
 pub async fn find_job(pool: &PgPool, job: JobId) -> Result<Option<JobDetails>, QueueError> {
     sqlx::query_as(sql(
         "select id, queue, kind, state, reason, args::text as args, priority, run_at, attempt, interruptions, max_attempts,
-                worker_id, worker_name, enqueued_at, attempted_at, finished_at, source, traceparent, not_after, unique_key,
+                worker_id, worker_name, enqueued_at, attempted_at, finished_at, source, traceparent, not_after, unique_key, limit_key,
                 errors::text as errors, version, workflow, done, total, note, progress_at, result
          from botticelli.job($1)",
     ))

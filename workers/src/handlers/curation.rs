@@ -29,8 +29,8 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
     let narrative = narrative_of(actor, None)?;
     let mut review = Review::default();
     let mut failure = None;
-    for (post, done) in posts.iter().zip(0..) {
-        tell(shop, job, done, posts.len()).await;
+    tell(shop, job, 0, posts.len()).await;
+    for (post, number) in posts.iter().zip(1..) {
         match judge(shop, actor, job, &narrative, post, &mut review).await {
             Ok(verdict) => review.verdicts.push(verdict),
             Err(NarrativeFailure {
@@ -59,6 +59,7 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
                 break;
             }
         }
+        tell(shop, job, number, posts.len()).await;
     }
     let failures = match failure {
         None => Vec::new(),

@@ -92,30 +92,40 @@ fn ask_for_rounds(narrative: &Narrative, args: &NarrativeArgs, rounds: u32) -> R
     })
 }
 
-/// What came of the rounds. Each has stored its posts itself.
+/// What came of the rounds. Each has stored its posts itself. One that was cancelled is no failure: a person wanted it so, or
+/// a round before it failed, which is one.
 fn gathered(narrative: &Narrative, rounds: &[Need]) -> Outcome {
-    let is_completed = |round: &&Need| round.outcome.as_deref() == Some("completed");
+    let ended = |round: &Need, outcome: &str| round.outcome.as_deref() == Some(outcome);
+    let count = |outcome: &str| rounds.iter().filter(|round| ended(round, outcome)).count();
+    let (completed, cancelled) = (count("completed"), count("cancelled"));
     let posts: Vec<&Value> = rounds
         .iter()
         .filter_map(|round| round.result.as_ref()?.get("potential_posts")?.as_array())
         .flatten()
         .collect();
-    let failures = rounds.iter().filter(|round| !is_completed(round)).map(|round| {
+    let failed = |round: &&Need| !ended(round, "completed") && !ended(round, "cancelled");
+    let failures = rounds.iter().filter(failed).map(|round| {
         let outcome = round.outcome.as_deref().unwrap_or("never ended");
         let reason = round.reason.as_deref().unwrap_or("nothing is known of why");
         format!("{} (job {}) was {outcome}: {reason}", round.name, round.id)
     });
+    let failures: Vec<String> = failures.collect();
     Outcome {
         metadata: json!({
             "narrative": narrative.name(),
             "rounds": rounds.len(),
-            "rounds_completed": rounds.iter().filter(is_completed).count(),
+            "rounds_completed": completed,
+            "rounds_cancelled": cancelled,
             "potential_posts": posts,
         }),
-        work: Work::Gathered,
+        work: match (completed, failures.is_empty()) {
+            (0, true) => Work::Nothing("all of its rounds were cancelled".to_owned()),
+            (0, false) => Work::Wasted,
+            _ => Work::Gathered,
+        },
         // Their acts are counted where they were played.
         succeeded: 0,
-        failures: failures.collect(),
+        failures,
         traceparent: None,
     }
 }

@@ -78,8 +78,8 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
     }
     let mut messages = Vec::new();
     let mut failures = Vec::new();
-    for (delivery, done) in deliveries.iter().zip(0..) {
-        tell(shop, job, done, deliveries.len()).await;
+    tell(shop, job, 0, deliveries.len()).await;
+    for (delivery, number) in deliveries.iter().zip(1..) {
         match publish(shop, job, platform, delivery).await {
             Ok(Published::Message(id)) => messages.push(id),
             Ok(Published::Not(reason)) => failures.push(reason),
@@ -102,6 +102,7 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
             }
             Err(failure) => return Err(failure),
         }
+        tell(shop, job, number, deliveries.len()).await;
     }
     Ok(Outcome {
         succeeded: u32::try_from(messages.len()).unwrap_or(u32::MAX),

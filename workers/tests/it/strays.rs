@@ -17,18 +17,20 @@ async fn a_job_whose_claim_was_lost_runs_after_the_poll_and_one_in_hand_goes_on(
     bench.llm.hold();
     bench.enqueue("say").await;
     bench.llm.request(1).await;
-    // What a claim leaves behind when its connection breaks between the commit and the answer.
-    bench
-        .database
-        .execute("alter table botticelli.waiting_jobs disable trigger announce_inserted_jobs")
-        .await;
-    bench.enqueue("say").await;
+    // What a claim leaves behind when its connection breaks between the commit and the answer. In one transaction with the
+    // enqueuing, or the worker itself may be first.
+    let mut transaction = bench.database.pool.begin().await.unwrap();
+    sqlx::query("select botticelli.enqueue('say')")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
     let room = Room {
         jobs: 1,
         takes_suspect: true,
     };
-    let lost = claim(&bench.database.pool, &Arc::from("say"), room, bench.identity()).await;
+    let lost = claim(&mut *transaction, &Arc::from("say"), room, bench.identity()).await;
     assert_eq!(lost.unwrap().jobs.len(), 1);
+    transaction.commit().await.unwrap();
     bench.llm.request(2).await;
     bench.llm.release();
     bench.ended(2).await;

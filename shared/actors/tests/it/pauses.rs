@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use botticelli_actors::{
-    Breaker, BreakerChange, half_open_due_breakers, pause, pause_all, record_failure, record_success, resume,
-    resume_all,
+    ActorsError, Breaker, BreakerChange, half_open_due_breakers, pause, pause_all, record_failure, record_success,
+    resume, resume_all,
 };
 use botticelli_testkit::TestDatabase;
 
@@ -165,6 +165,37 @@ async fn a_pause_of_everything_holds_for_actors_that_come_later_and_leaves_other
     );
     resume_all(pool).await.unwrap();
     assert_eq!(database.row("select count(*) from botticelli.fleet_pause").await, "0");
+}
+
+#[tokio::test]
+async fn while_everything_is_paused_nothing_is_resumed_by_itself_and_no_new_queue_runs() {
+    let database = with_actors().await;
+    let pool = &database.pool;
+    let own = "insert into botticelli.queues (name, kind, max_attempts) values ('own', 'own', 3)";
+    pause(pool, "posting", "alice").await.unwrap();
+    pause_all(pool, "ops").await.unwrap();
+    database.execute(own).await;
+    for name in ["generation", "posting", "own"] {
+        let refused = resume(pool, name).await;
+        assert!(
+            matches!(&refused, Err(ActorsError::Refused(why)) if why.starts_with(&format!("\"{name}\" cannot run: everything was paused by ops; "))),
+            "{refused:?}"
+        );
+    }
+    assert!(!resume(pool, "postign").await.unwrap());
+    let by_hand = sqlx::query("update botticelli.actor_server_state set is_paused = false")
+        .execute(pool)
+        .await;
+    assert!(by_hand.is_err());
+    assert_eq!(database.rows(QUEUES).await, ["generation|t", "own|t", "posting|t"]);
+    // One that gets an actor later follows that.
+    enrol(&database, "own", "manual", true).await;
+    pause(pool, "own", "alice").await.unwrap();
+    resume_all(pool).await.unwrap();
+    assert_eq!(database.rows(QUEUES).await, ["generation|f", "own|t", "posting|t"]);
+    assert!(resume(pool, "own").await.unwrap());
+    assert!(resume(pool, "posting").await.unwrap());
+    assert_eq!(database.rows(QUEUES).await, ["generation|f", "own|f", "posting|f"]);
 }
 
 #[tokio::test]

@@ -330,6 +330,10 @@ async fn what_cannot_be_meant_is_refused_with_the_way_out() {
             r#"must be "waiting" or "unfinished", not "running""#,
         ),
         (
+            "select botticelli.enqueue('posting', unique_by => '{limits}')",
+            r#"unknown argument "limits" in unique_by of queue "posting" (kind posting)"#,
+        ),
+        (
             "select * from botticelli.enqueue_many('posting', array['{}', null]::jsonb[])",
             "must be a JSON object, not NULL",
         ),

@@ -75,8 +75,7 @@ async fn a_job_that_cannot_be_read_says_which_kind_version_or_field_is_wrong() {
         ),
         (
             args(r#"{"to": []}"#, 3),
-            "the job's arguments have version 3, and this program reads `report` up to version 2; redrive the job once newer \
-             workers run",
+            "the job's arguments have version 3, and this program reads `report` up to version 2; it takes a newer one",
         ),
     ] {
         bench.database.execute(&statement).await;

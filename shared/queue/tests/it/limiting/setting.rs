@@ -273,6 +273,14 @@ async fn limits_and_keys_that_make_no_sense_are_refused_with_the_way_out() {
     let refused = [
         ("select botticelli.limit_queue('posting', burst => 3)", "needs its rate"),
         (
+            "select botticelli.limit_queue('posting', max_running => 3, period => '1 minute')",
+            "a period of queue \"posting\" needs its rate",
+        ),
+        (
+            "select botticelli.limit_queue('posting', rate => 3, period_per_key => '1 minute')",
+            "a period of queue \"posting\" needs its rate",
+        ),
+        (
             "select botticelli.enqueue('posting', limit_key => '')",
             "from 1 to 200 characters",
         ),

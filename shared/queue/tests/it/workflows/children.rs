@@ -2,7 +2,7 @@
 
 use botticelli_queue::{
     Cancelled, OnFailure, PutBack, QueueError, WorkflowJob, await_children, cancel, cancelled_of, has_unfinished,
-    needs_of, retry,
+    needs_of, redrive, retry,
 };
 use serde_json::json;
 
@@ -120,6 +120,85 @@ async fn children_end_with_the_job_that_asked_for_them() {
     );
     bench.finish(&runs).await;
     assert!(bench.claim().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_redriven_job_waits_again_for_those_that_it_asked_for_and_that_have_not_been_completed() {
+    let bench = Bench::new().await;
+    let parent = bench.claim_one().await;
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    let mut last = child("after both");
+    last.needs.extend(["runs".to_owned(), "waits".to_owned()]);
+    let children = [child("done"), child("runs"), child("waits"), last];
+    await_children(&mut connection, parent.lease, &children, OnFailure::Run, None)
+        .await
+        .unwrap();
+    let [done, runs] = bench.claim_up_to(2).await.try_into().unwrap();
+    bench.finish(&done).await;
+    cancel(&bench.database.pool, parent.lease.job, None, "alice")
+        .await
+        .unwrap();
+
+    redrive(&bench.database.pool, parent.lease.job).await.unwrap();
+    let states = "select name, state from botticelli.workflow(1)";
+    assert_eq!(
+        bench.database.rows(states).await,
+        [
+            "posting|pending",
+            "done|completed",
+            "runs|running",
+            "waits|available",
+            "after both|pending"
+        ]
+    );
+    // The one that runs goes on.
+    assert!(
+        cancelled_of(&bench.database.pool, bench.worker)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    bench.finish(&runs).await;
+    for name in ["waits", "after both"] {
+        let [next] = bench.claim().await.try_into().unwrap();
+        assert_ne!(next.lease.job, parent.lease.job, "before {name}");
+        bench.finish(&next).await;
+    }
+    let [again] = bench.claim().await.try_into().unwrap();
+    assert_eq!((again.lease.job, again.tries), (parent.lease.job, 1));
+    let needs = needs_of(&bench.database.pool, again.lease.job).await.unwrap();
+    assert_eq!(needs.len(), 4);
+    assert!(needs.iter().all(|need| need.outcome.as_deref() == Some("completed")));
+}
+
+#[tokio::test]
+async fn a_job_whose_place_is_taken_stays_dead_with_those_that_it_asked_for() {
+    let bench = Bench::new().await;
+    let unique = "select botticelli.enqueue('posting', unique_by => '{}')";
+    bench.execute(unique).await;
+    let [parent] = bench.claim().await.try_into().unwrap();
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    await_children(&mut connection, parent.lease, &[child("x")], OnFailure::Cancel, None)
+        .await
+        .unwrap();
+    cancel(&bench.database.pool, parent.lease.job, None, "alice")
+        .await
+        .unwrap();
+    bench.execute(unique).await;
+    let refused = redrive(&bench.database.pool, parent.lease.job).await.unwrap_err();
+    assert!(refused.to_string().contains("has taken its place"), "{refused}");
+    let dead = "select count(*) from botticelli.dead_jobs";
+    assert_eq!(bench.database.row(dead).await, "2");
+    // A job is redriven alone when it is asked for by itself.
+    let [x] = needs_of(&bench.database.pool, parent.lease.job)
+        .await
+        .unwrap()
+        .try_into()
+        .unwrap();
+    redrive(&bench.database.pool, botticelli_queue::JobId(x.id))
+        .await
+        .unwrap();
+    assert_eq!(bench.database.row(dead).await, "1");
 }
 
 #[tokio::test]

@@ -1,0 +1,144 @@
+-- Redriving jobs with what belongs to them, and none of it without the rest. Owner: shared/queue.
+
+-- Lets those of the dead jobs wait again whose key is theirs to take, and gives their ids. A job keeps its id and its errors
+-- and has all of its tries before it. It is due at once, without a `not_after`, which is past as likely as not.
+--
+-- With a job come those that were cancelled because of it, and those of the jobs that it asked for which are dead: it waits for
+-- them again. None comes without the job that it comes with, and one that waits for a job which stays dead stays dead too.
+create or replace function botticelli.revive_dead(ids bigint[]) returns setof bigint language plpgsql as $$
+#variable_conflict use_variable
+declare
+  asked constant bigint[] := ids;
+  flows bigint[] := array(select distinct dead.workflow from botticelli.dead_jobs dead where dead.id = any (ids) and dead.workflow is not null);
+  keyed bigint[];
+  able bigint[];
+begin
+  if flows <> '{}' then
+    perform from botticelli.workflows flow where flow.id = any (flows) order by flow.id for update;
+    ids := array(
+      with recursive down as (
+        select job.id from unnest(asked) as job (id)
+        union
+        select near.id
+        from down
+          cross join lateral (
+            select j.job_id as id
+            from botticelli.job_needs needs join botticelli.workflow_jobs j on j.job_id = needs.job_id and j.is_doomed
+            where needs.needed_id = down.id
+            union all
+            select j.job_id from botticelli.workflow_jobs j where j.parent_id = down.id
+          ) as near
+      )
+      select down.id from down
+    );
+  end if;
+
+  -- Locked, so that of two that redrive the same job one finds nothing.
+  ids := array(select dead.id from botticelli.dead_jobs dead where dead.id = any (ids) order by dead.id for update);
+  with taken as (
+    insert into botticelli.job_keys as held (key, job_id, held_until)
+    select firsts.unique_key, firsts.id, 'end'
+    -- In the order of keys, as where jobs are enqueued.
+    from (
+      select distinct on (dead.unique_key) dead.unique_key, dead.id
+      from botticelli.dead_jobs dead where dead.id = any (ids) and dead.unique_key is not null order by dead.unique_key, dead.id
+    ) as firsts
+    order by firsts.unique_key
+    -- Until its end, even if it was unique while it waited only: what was asked for then is not known any more, and this way
+    -- no promise is broken.
+    on conflict (key) do update set job_id = excluded.job_id, held_until = excluded.held_until
+    where held.job_id = excluded.job_id or (held.held_until is null and coalesce(held.expires_at <= now(), true))
+    returning held.job_id
+  )
+  select coalesce(array_agg(taken.job_id), '{}') into keyed from taken;
+  ids := array(
+    select dead.id from botticelli.dead_jobs dead
+    where dead.id = any (ids) and (dead.unique_key is null or dead.id = any (keyed))
+  );
+
+  if flows <> '{}' then
+    -- Until none is left that cannot come: each that stays may keep others.
+    loop
+      able := array(
+        select job.id
+        from unnest(ids) as job (id) left join botticelli.workflow_jobs j on j.job_id = job.id
+        where
+          (
+            job.id = any (asked) or j.parent_id = any (ids)
+            or exists (select from botticelli.job_needs needs where needs.job_id = job.id and needs.needed_id = any (ids))
+          )
+          and not exists (
+            select
+            from botticelli.job_needs needs join botticelli.workflow_jobs needed on needed.job_id = needs.needed_id
+            where needs.job_id = job.id and j.on_failure = 'cancel' and needed.outcome <> 'completed'
+              and not needed.job_id = any (ids)
+          )
+      );
+      exit when cardinality(able) = cardinality(ids);
+      ids := able;
+    end loop;
+    update botticelli.job_keys held set held_until = null where held.job_id = any (keyed) and not held.job_id = any (ids);
+  end if;
+
+  -- One that came too late belongs to the life before. One that its worker acts on just now is left to it.
+  delete from botticelli.cancellations where job_id = any (array(
+    select cancelled.job_id from botticelli.cancellations cancelled
+    where cancelled.job_id = any (ids)
+       or cancelled.job_id = any (array(select j.job_id from botticelli.workflow_jobs j where j.parent_id = any (ids)))
+    for update skip locked
+  ));
+  return query
+  with revived as (
+    delete from botticelli.dead_jobs dead where dead.id = any (ids) returning dead.*
+  )
+  insert into botticelli.waiting_jobs as waiting (
+    id, queue, kind, args, priority, rank, attempt, interruptions, max_attempts, enqueued_at, source, traceparent, errors,
+    unique_key, limit_key, version, workflow
+  )
+  select
+    revived.id, revived.queue, revived.kind, revived.args, revived.priority, now() - make_interval(mins => revived.priority),
+    -- Attempts go on counting, for they tell the tries of a job apart; those behind it do not count against its maximum.
+    revived.attempt, revived.attempt, revived.max_attempts, revived.enqueued_at, revived.source, revived.traceparent,
+    nullif(revived.errors, '[]'), revived.unique_key, revived.limit_key, revived.version, revived.workflow
+  from revived
+  order by revived.id
+  returning waiting.id;
+  if flows <> '{}' then
+    perform botticelli.resume_workflow_jobs(ids, flows);
+  end if;
+end
+$$;
+
+-- Lets a dead job wait again, as if it had never been tried, and gives its id.
+create or replace function botticelli.redrive(job bigint) returns bigint language plpgsql as $$
+#variable_conflict use_variable
+declare
+  dead_key text;
+  holder bigint;
+  needed record;
+begin
+  if job in (select botticelli.revive_dead(array[job])) then
+    return job;
+  end if;
+  select dead.unique_key into dead_key from botticelli.dead_jobs dead where dead.id = job;
+  if not found then
+    raise exception 'job % is not among the dead ones', coalesce(job::text, 'NULL')
+      using errcode = '22023', hint = 'botticelli.list_dead() lists them.';
+  end if;
+  select held.job_id into holder from botticelli.job_keys held
+  where held.key = dead_key and held.job_id <> job and (held.held_until is not null or held.expires_at > now());
+  if found then
+    raise exception 'job % is unique, and job % has taken its place', job, holder
+      using errcode = '22023', hint = 'Cancel that one, or wait for its end.';
+  end if;
+  select n.id, n.name, n.outcome into needed
+  from botticelli.needs_of(job) n join botticelli.workflow_jobs j on j.job_id = job
+  where n.outcome <> 'completed' and j.on_failure = 'cancel' limit 1;
+  if found then
+    raise exception 'job % waits for job % (%), which was %', job, needed.id, needed.name, needed.outcome
+      using errcode = '22023', hint = 'Redrive that one, and this one comes with it.';
+  end if;
+  raise exception 'job % could not be redriven: what stood in its way is gone', job
+    using errcode = '22023', hint = 'Try again.';
+end
+$$;
