@@ -28,7 +28,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(arguments: &Arguments, environment: HashMap<String, String>) -> Result<Ending> {
     let args: Value = serde_json::from_str(&arguments.args)
         .with_context(|| format!("the job's arguments are not JSON: `{}`", arguments.args))?;
-    let pool = target::pool(&arguments.place.arguments(), environment).await?;
+    let pool = target::migrated_pool(&arguments.place.arguments(), environment).await?;
     let mut transaction = begin(&pool).await?;
     let job = NewJob {
         queue: &arguments.actor,

@@ -162,7 +162,7 @@ pub(crate) async fn run(command: Command, environment: HashMap<String, String>) 
         Command::Stats(arguments) => &arguments.place,
     };
     let by = environment.get("USER").cloned().unwrap_or_else(|| "cli".to_owned());
-    let pool = target::pool(&place.arguments(), environment).await?;
+    let pool = target::migrated_pool(&place.arguments(), environment).await?;
     match command {
         Command::List(arguments) => list(&pool, &arguments).await,
         Command::Show(One { id, form, .. }) => show::run(&pool, JobId(id), form).await,

@@ -81,7 +81,7 @@ async fn play(run: Run, environment: HashMap<String, String>) -> Result<Ending> 
     botticelli_workers::confine_model(&settings, &environment)?;
     let model = language_model(&settings, &data_dir)?;
     // A narrative that reads no table runs without any database.
-    let pool = target::pool(&arguments, environment).await.ok();
+    let pool = target::migrated_pool(&arguments, environment).await.ok();
     let tables = PostTables {
         pool: pool.as_ref(),
         in_hand: None,

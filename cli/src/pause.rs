@@ -27,7 +27,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run_pause(arguments: &Arguments, environment: HashMap<String, String>) -> Result<Ending> {
     let by = environment.get("USER").cloned().unwrap_or_else(|| "cli".to_owned());
-    let pool = target::pool(&arguments.place.arguments(), environment).await?;
+    let pool = target::migrated_pool(&arguments.place.arguments(), environment).await?;
     let Some(actor) = &arguments.actor else {
         pause_all(&pool, &by).await?;
         writeln!(
@@ -44,7 +44,7 @@ pub(crate) async fn run_pause(arguments: &Arguments, environment: HashMap<String
 }
 
 pub(crate) async fn run_resume(arguments: &Arguments, environment: HashMap<String, String>) -> Result<Ending> {
-    let pool = target::pool(&arguments.place.arguments(), environment).await?;
+    let pool = target::migrated_pool(&arguments.place.arguments(), environment).await?;
     let Some(actor) = &arguments.actor else {
         resume_all(&pool).await?;
         writeln!(stdout(), "everything runs again, but for what was paused by itself")?;

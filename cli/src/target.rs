@@ -3,7 +3,7 @@
 use std::{collections::HashMap, path::Path};
 
 use anyhow::{Context, Result, bail};
-use botticelli_database::{PoolSize, connect_sessionless, serve_schema};
+use botticelli_database::{PoolSize, check_schema, connect_sessionless, serve_schema};
 use botticelli_process::ProcessArguments;
 use secrecy::SecretString;
 use sqlx::PgPool;
@@ -22,6 +22,16 @@ pub(crate) async fn pool(arguments: &ProcessArguments, environment: HashMap<Stri
         None => private_url(&data_dir)?,
     };
     Ok(connect_sessionless(&url, PoolSize(2), "botticelli cli").await?)
+}
+
+/// As [`pool`], of a database whose schema this program knows.
+pub(crate) async fn migrated_pool(
+    arguments: &ProcessArguments,
+    environment: HashMap<String, String>,
+) -> Result<PgPool> {
+    let pool = pool(arguments, environment).await?;
+    check_schema(&pool).await?;
+    Ok(pool)
 }
 
 fn private_url(data_dir: &Path) -> Result<SecretString> {

@@ -132,6 +132,10 @@ async fn a_schema_that_is_behind_is_refused_until_it_is_migrated() {
             && refusal.ends_with("run `botticelli migrate`"),
         "{refusal}"
     );
+    for args in [["jobs", "list"], ["enqueue", "say"], ["pause", "say"]] {
+        let of_command = folder.refusal(PathBuf::from(CLI), &args, Some(&database.url)).await;
+        assert_eq!(of_command, refusal, "{args:?}");
+    }
 
     // The second time there is nothing to do.
     for _ in 0..2 {

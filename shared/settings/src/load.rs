@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use botticelli_toml_document::read;
+use botticelli_toml_document::{Reading, TomlError, mistakes};
 use serde::Deserialize;
-use toml::Table;
 
 use crate::document::Document;
 use crate::embedded;
@@ -34,12 +33,15 @@ pub(crate) fn load(
     variables: impl IntoIterator<Item = (String, String)>,
 ) -> Result<Settings, SettingsError> {
     let (origin, document) = open(working_directory, path)?;
-    // Read once as it stands, so that a mistake in the file is shown with its place in the file.
-    let _: Sections = read(&document.path, &document.text)?;
-    let table: Table = read(&document.path, &document.text)?;
+    let Reading { mistakes, rest } = mistakes::<Sections>(&document.path, &document.text);
+    let wrong: Vec<String> = mistakes.iter().map(TomlError::key).collect();
+    let mut problems: Vec<SettingsProblem> = mistakes.into_iter().map(SettingsProblem::from).collect();
+    let Some(rest) = rest else {
+        return Err(SettingsError::Invalid { problems });
+    };
 
     let environment = Environment::new(variables);
-    let overlay = environment.overlay(table, working_directory)?;
+    let overlay = environment.overlay(rest, working_directory)?;
     let mut sections: Sections = Sections::deserialize(overlay.table).map_err(|error| SettingsError::Invalid {
         problems: vec![SettingsProblem {
             place: Place::File(document.location(&[])),
@@ -52,13 +54,28 @@ pub(crate) fn load(
 
     let mut report = Report::new(&document, &overlay.overridden);
     let actors = sections::check(&sections, &mut report);
-    let mut problems = overlay.problems;
-    problems.extend(report.into_problems());
+    problems.extend(overlay.problems);
+    problems.extend(
+        report
+            .into_problems()
+            .into_iter()
+            .filter(|problem| !follows(problem, &wrong)),
+    );
+    problems.sort_by_key(|problem| problem.place.order());
     if problems.is_empty() {
         Ok(Settings::new(sections, actors, origin, working_directory.to_owned()))
     } else {
         Err(SettingsError::Invalid { problems })
     }
+}
+
+/// Whether it is a problem only because an entry of that name was left out.
+fn follows(problem: &SettingsProblem, left_out: &[String]) -> bool {
+    let key = problem.key.as_deref().unwrap_or_default();
+    left_out.iter().any(|gone| {
+        key.strip_prefix(gone.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
 }
 
 fn open(working_directory: &Path, path: Option<&Path>) -> Result<(Origin, Document), SettingsError> {

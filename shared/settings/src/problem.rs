@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use botticelli_toml_document::Location;
+use botticelli_toml_document::{Location, TomlError};
 
 use crate::document::Document;
 use crate::keys::KeyPath;
@@ -16,6 +16,16 @@ pub enum Place {
     File(Location),
     /// In this environment variable.
     Variable(String),
+}
+
+impl Place {
+    /// The order in which places are told: the file from its beginning, then the environment.
+    pub(crate) fn order(&self) -> (bool, usize, usize) {
+        match self {
+            Self::File(location) => (false, location.line, location.column),
+            Self::Variable(_) => (true, 0, 0),
+        }
+    }
 }
 
 impl fmt::Display for Place {
@@ -36,6 +46,16 @@ pub struct SettingsProblem {
     pub key: Option<String>,
     /// What is wrong and the way out; more than one line for a schedule.
     pub text: String,
+}
+
+impl From<TomlError> for SettingsProblem {
+    fn from(mistake: TomlError) -> Self {
+        Self {
+            place: Place::File(mistake.location().clone()),
+            key: None,
+            text: mistake.detail(),
+        }
+    }
 }
 
 impl fmt::Display for SettingsProblem {

@@ -53,7 +53,7 @@ impl Settings {
     /// # Errors
     ///
     /// [`SettingsError::Read`], [`SettingsError::SecretFile`] and [`SettingsError::SecretFileEmpty`] for files,
-    /// [`SettingsError::Document`] for the first mistake in the file's shape, and [`SettingsError::Invalid`] with every
+    /// [`SettingsError::Invalid`] with every
     /// value that cannot be used.
     pub fn load(path: Option<&Path>, env: impl IntoIterator<Item = (String, String)>) -> Result<Self, SettingsError> {
         load(Path::new(""), path, env)

@@ -2,7 +2,6 @@
 
 use std::io;
 
-use botticelli_toml_document::TomlError;
 use thiserror::Error;
 
 use crate::problem::SettingsProblem;
@@ -21,13 +20,10 @@ pub enum SettingsError {
         /// What the operating system said.
         source: io::Error,
     },
-    /// The settings file has the wrong shape: broken TOML, an unknown key, or a value of the wrong type.
-    #[error(transparent)]
-    Document(#[from] TomlError),
-    /// Values that cannot be used; all of them.
+    /// Broken TOML, unknown keys, values of the wrong type, or that cannot be used; all of them.
     #[error("{}", listed(.problems))]
     Invalid {
-        /// What is wrong, in the order of the sections. Never empty.
+        /// What is wrong: in the file in its order, then in the environment. Never empty.
         problems: Vec<SettingsProblem>,
     },
     /// The file of an actor's narrative is missing.

@@ -12,5 +12,5 @@ use crate::TomlError;
 ///
 /// [`TomlError`] with the first mistake's place: broken syntax, an unknown or missing key, or a value of the wrong kind.
 pub fn read<T: DeserializeOwned>(path: &str, text: &str) -> Result<T, TomlError> {
-    toml::from_str(text).map_err(|error| TomlError::explain(path, text, &error))
+    toml::from_str(text).map_err(|error| TomlError::explain(path, text, &error).error)
 }

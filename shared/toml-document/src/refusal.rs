@@ -54,7 +54,35 @@ pub enum TomlError {
     },
 }
 
+/// A mistake, and the path of the entry that would have to go to be rid of it.
+pub(crate) struct Mistake {
+    pub(crate) error: TomlError,
+    /// Empty when that is the whole document.
+    pub(crate) entry: Vec<String>,
+}
+
 impl TomlError {
+    /// What is wrong and the way out, without the place.
+    pub fn detail(&self) -> String {
+        let text = self.to_string();
+        match text.strip_prefix(&format!("{}: ", self.location())) {
+            Some(detail) => detail.to_owned(),
+            None => text,
+        }
+    }
+
+    /// The dotted path of the entry that is wrong or missing; empty for the document itself.
+    pub fn key(&self) -> String {
+        match self {
+            Self::Syntax { .. } => String::new(),
+            Self::UnknownKey { table, key, .. } | Self::MissingKey { table, key, .. } if table.is_empty() => {
+                key.clone()
+            }
+            Self::UnknownKey { table, key, .. } | Self::MissingKey { table, key, .. } => format!("{table}.{key}"),
+            Self::Value { key, .. } => key.clone(),
+        }
+    }
+
     /// Where the mistake stands.
     pub fn location(&self) -> &Location {
         match self {
@@ -66,15 +94,18 @@ impl TomlError {
     }
 
     /// Finds out what `error`, which reading `text` from `path` gave, means for the author of the document.
-    pub(crate) fn explain(path: &str, text: &str, error: &toml::de::Error) -> Self {
+    pub(crate) fn explain(path: &str, text: &str, error: &toml::de::Error) -> Mistake {
         let root = match DeTable::parse(text) {
             Ok(root) => root,
             Err(syntax) => {
                 let offset = syntax.span().map_or(text.len(), |span| span.start);
                 let location = Location::of(path, text, offset);
-                return Self::Syntax {
-                    location,
-                    detail: one_line(syntax.message()),
+                return Mistake {
+                    error: Self::Syntax {
+                        location,
+                        detail: one_line(syntax.message()),
+                    },
+                    entry: Vec::new(),
                 };
             }
         };
@@ -86,36 +117,38 @@ impl TomlError {
         } else {
             key_path_at(root.get_ref(), &span)
         };
+        let entry = parts.clone();
         let message = error.message();
-        if let Some((key, expected)) = unknown(message, "unknown field `") {
+        let error = if let Some((key, expected)) = unknown(message, "unknown field `") {
             // The mistake's place is the key itself, so the table is everything before it.
             parts.pop();
-            return Self::UnknownKey {
+            Self::UnknownKey {
                 location,
                 key,
                 table: dotted(&parts),
                 expected,
-            };
-        }
-        if let Some(key) = message
+            }
+        } else if let Some(key) = message
             .strip_prefix("missing field `")
             .and_then(|rest| rest.strip_suffix('`'))
         {
-            return Self::MissingKey {
+            Self::MissingKey {
                 location,
                 key: key.to_owned(),
                 table: dotted(&parts),
+            }
+        } else {
+            let detail = match unknown(message, "unknown variant `") {
+                Some((value, expected)) => format!("unknown value `{value}`{}", way_out_of_value(&value, &expected)),
+                None => one_line(message),
             };
-        }
-        let detail = match unknown(message, "unknown variant `") {
-            Some((value, expected)) => format!("unknown value `{value}`{}", way_out_of_value(&value, &expected)),
-            None => one_line(message),
+            Self::Value {
+                location,
+                key: dotted(&parts),
+                detail,
+            }
         };
-        Self::Value {
-            location,
-            key: dotted(&parts),
-            detail,
-        }
+        Mistake { error, entry }
     }
 }
 

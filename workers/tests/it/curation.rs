@@ -41,6 +41,8 @@ async fn a_post_is_approved_when_both_verdict_and_score_say_so() {
     );
     let approved = "select potential_post_id, text_content, approved_by from botticelli.approved_posts";
     assert_eq!(bench.database.rows(approved).await, ["1|First.|curation"]);
+    let progress = "select done, total from botticelli.job(1)";
+    assert_eq!(bench.database.row(progress).await, "3|3");
     // Each question was about one post.
     for (request, post) in bench.llm.requests().iter().zip(["First.", "Second.", "Third."]) {
         assert!(request.prompt().contains(post), "{}", request.prompt());

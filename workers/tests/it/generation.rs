@@ -68,4 +68,6 @@ async fn how_far_a_generation_is_can_be_seen_while_it_runs() {
     assert!(line.starts_with("info|act 1/say was played by stub: "), "{line}");
     bench.llm.release();
     bench.ended(1).await;
+    let progress = "select done, total from botticelli.job(1)";
+    assert_eq!(bench.database.row(progress).await, "2|2");
 }

@@ -135,8 +135,8 @@ impl fmt::Display for PlatformName {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ActorSection {
-    narrative: String,
-    narrative_name: String,
+    narrative: Option<String>,
+    narrative_name: Option<String>,
     schedule: Option<String>,
     #[serde(default)]
     platform: PlatformName,
@@ -164,7 +164,7 @@ fn default_cooldown() -> Duration {
 }
 
 impl ActorSection {
-    /// Fills in the defaults and checks the values; `None` when the schedule cannot be read.
+    /// Fills in the defaults and checks the values; `None` when the schedule cannot be read or the narrative is missing.
     pub(super) fn complete(&self, name: &str, queue: &QueueSettings, report: &mut Report<'_>) -> Option<ActorSettings> {
         let kind = self.kind.unwrap_or_else(|| ActorKind::of_actor(name));
         check_name(name, report);
@@ -187,8 +187,8 @@ impl ActorSection {
         Some(ActorSettings {
             name: name.to_owned(),
             kind,
-            narrative: self.narrative.clone(),
-            narrative_name: self.narrative_name.clone(),
+            narrative: self.narrative.clone()?,
+            narrative_name: self.narrative_name.clone()?,
             schedule,
             after: self.after.clone(),
             platform: self.platform,
@@ -209,8 +209,10 @@ impl ActorSection {
     fn check_values(&self, name: &str, report: &mut Report<'_>) {
         let key = |key| ["actors", name, key];
         for (field, text) in [("narrative", &self.narrative), ("narrative_name", &self.narrative_name)] {
-            if text.trim().is_empty() {
-                report.add(&key(field), "the text is empty");
+            match text.as_deref().map(str::trim) {
+                None => report.add(&key(field), "it is missing; every actor needs it"),
+                Some("") => report.add(&key(field), "the text is empty"),
+                Some(_) => {}
             }
         }
         self.check_channel(name, report);

@@ -23,8 +23,8 @@ platform = "discord"
 "#;
     let expected = "\
 7 problems in the settings
-`botticelli.toml`:3:16: key `server.database_url`: the address does not begin with `postgres://` or `postgresql://`
 `botticelli.toml`:2:2: key `server.health_port`: port 8080 is taken by `server.metrics_port`; choose another
+`botticelli.toml`:3:16: key `server.database_url`: the address does not begin with `postgres://` or `postgresql://`
 `botticelli.toml`:6:2: key `llm.base_url`: backend `openai` needs it; write the service's address such as `https://api.openai.com/v1`
 `botticelli.toml`:6:2: key `llm.model`: backend `openai` needs it; write the model's name as the service knows it
 `botticelli.toml`:10:9: key `queue.lease`: a lease of 5s does not survive two lost heartbeats of 2s; write at least `6s`

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use botticelli_toml_document::{TomlError, read};
+use botticelli_toml_document::{TomlError, mistakes, read};
 use serde::Deserialize;
 
 #[derive(Debug, Deserialize)]
@@ -139,4 +139,43 @@ fn a_key_that_the_document_lacks_is_not_blamed_on_its_first_table() {
         let told = read::<Needy>("f", text).err().map(|error| error.to_string());
         assert_eq!(told.as_deref(), Some("`f`:1:1: missing key `version`"), "{text}");
     }
+}
+
+#[test]
+fn all_mistakes_are_found_and_none_that_only_follows_from_another() {
+    let text = "\
+[actors.a]
+schedule = 7
+attempts = 'many'
+zebra = 1
+[actors.b]
+attempts = 1
+[actors.c]
+schedule = 'x'
+overlap = 'qeue'
+[[rules]]
+column = 'c'
+[[rules]]
+colum = 'c'
+[aktors]
+";
+    let reading = mistakes::<Document>("f", text);
+    let told: Vec<String> = reading.mistakes.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "`f`:2:12: key `actors.a.schedule`: invalid type: integer `7`, expected a string",
+            "`f`:3:12: key `actors.a.attempts`: invalid type: string \"many\", expected u32",
+            "`f`:4:1: unknown key `zebra`; the keys here are `schedule`, `attempts`, `overlap`",
+            "`f`:5:1: missing key `schedule` in `actors.b`",
+            "`f`:9:11: key `actors.c.overlap`: unknown value `qeue`; did you mean `queue`?",
+            "`f`:13:1: unknown key `colum`; did you mean `column`?",
+            "`f`:14:2: unknown key `aktors`; did you mean `actors`?",
+        ]
+    );
+    assert_eq!(reading.mistakes[3].key(), "actors.b.schedule");
+    let rest = reading.rest.map(|rest| rest.to_string());
+    assert_eq!(rest.as_deref(), Some("[actors.c]\nschedule = \"x\"\n"));
+    let broken = mistakes::<Document>("f", "a = \n");
+    assert_eq!((broken.mistakes.len(), broken.rest.is_none()), (1, true));
 }
