@@ -8,88 +8,69 @@
 create or replace function botticelli.revive_dead(ids bigint[]) returns setof bigint language plpgsql as $$
 #variable_conflict use_variable
 declare
-  asked constant bigint[] := ids;
   flows bigint[] := array(select distinct dead.workflow from botticelli.dead_jobs dead where dead.id = any (ids) and dead.workflow is not null);
+  -- Those that were asked for and all that would come with them; then those of them that can come.
+  chosen bigint[] := ids;
+  remaining bigint[];
+  keys text[];
   keyed bigint[];
-  able bigint[];
 begin
   if flows <> '{}' then
+    -- Before the workflows, as where jobs end.
+    perform from botticelli.job_keys held
+    where held.key = any (array(select dead.unique_key from botticelli.dead_jobs dead where dead.id = any (ids)))
+    order by held.key for update;
     perform from botticelli.workflows flow where flow.id = any (flows) order by flow.id for update;
-    ids := array(
-      with recursive down as (
-        select job.id from unnest(asked) as job (id)
-        union
-        select near.id
-        from down
-          cross join lateral (
-            select j.job_id as id
-            from botticelli.job_needs needs join botticelli.workflow_jobs j on j.job_id = needs.job_id and j.is_doomed
-            where needs.needed_id = down.id
-            union all
-            select j.job_id from botticelli.workflow_jobs j where j.parent_id = down.id
-          ) as near
-      )
-      select down.id from down
-    );
+    chosen := botticelli.with_followers(ids, null);
   end if;
 
   -- Locked, so that of two that redrive the same job one finds nothing.
-  ids := array(select dead.id from botticelli.dead_jobs dead where dead.id = any (ids) order by dead.id for update);
+  chosen := array(select dead.id from botticelli.dead_jobs dead where dead.id = any (chosen) order by dead.id for update);
   with taken as (
     insert into botticelli.job_keys as held (key, job_id, held_until)
     select firsts.unique_key, firsts.id, 'end'
     -- In the order of keys, as where jobs are enqueued.
     from (
       select distinct on (dead.unique_key) dead.unique_key, dead.id
-      from botticelli.dead_jobs dead where dead.id = any (ids) and dead.unique_key is not null order by dead.unique_key, dead.id
+      from botticelli.dead_jobs dead where dead.id = any (chosen) and dead.unique_key is not null order by dead.unique_key, dead.id
     ) as firsts
     order by firsts.unique_key
     -- Until its end, even if it was unique while it waited only: what was asked for then is not known any more, and this way
     -- no promise is broken.
     on conflict (key) do update set job_id = excluded.job_id, held_until = excluded.held_until
     where held.job_id = excluded.job_id or (held.held_until is null and coalesce(held.expires_at <= now(), true))
-    returning held.job_id
+    returning held.key, held.job_id
   )
-  select coalesce(array_agg(taken.job_id), '{}') into keyed from taken;
-  ids := array(
+  select array_agg(taken.key), coalesce(array_agg(taken.job_id), '{}') into keys, keyed from taken;
+  chosen := array(
     select dead.id from botticelli.dead_jobs dead
-    where dead.id = any (ids) and (dead.unique_key is null or dead.id = any (keyed))
+    where dead.id = any (chosen) and (dead.unique_key is null or dead.id = any (keyed))
   );
 
   if flows <> '{}' then
-    -- Until none is left that cannot come: each that stays may keep others.
+    -- Until none is left that cannot come: each that stays dead may keep others.
     loop
-      able := array(
+      remaining := array(
         select job.id
-        from unnest(ids) as job (id) left join botticelli.workflow_jobs j on j.job_id = job.id
-        where
-          (
-            job.id = any (asked) or j.parent_id = any (ids)
-            or exists (select from botticelli.job_needs needs where needs.job_id = job.id and needs.needed_id = any (ids))
-          )
-          and not exists (
-            select
-            from botticelli.job_needs needs join botticelli.workflow_jobs needed on needed.job_id = needs.needed_id
-            where needs.job_id = job.id and j.on_failure = 'cancel' and needed.outcome <> 'completed'
-              and not needed.job_id = any (ids)
-          )
+        from unnest(botticelli.with_followers(array(select asked from unnest(ids) as asked where asked = any (chosen)), chosen)) as job (id)
+          left join botticelli.workflow_jobs j on j.job_id = job.id
+        where j.on_failure is distinct from 'cancel' or not exists (
+          select
+          from botticelli.job_needs needs join botticelli.workflow_jobs needed on needed.job_id = needs.needed_id
+          where needs.job_id = job.id and needed.outcome <> 'completed' and not needed.job_id = any (chosen)
+        )
       );
-      exit when cardinality(able) = cardinality(ids);
-      ids := able;
+      exit when cardinality(remaining) = cardinality(chosen);
+      chosen := remaining;
     end loop;
-    update botticelli.job_keys held set held_until = null where held.job_id = any (keyed) and not held.job_id = any (ids);
+    update botticelli.job_keys held set held_until = null where held.key = any (keys) and not held.job_id = any (chosen);
   end if;
 
-  -- One that came too late belongs to the life before. One that its worker acts on just now is left to it.
-  delete from botticelli.cancellations where job_id = any (array(
-    select cancelled.job_id from botticelli.cancellations cancelled
-    where cancelled.job_id = any (ids)
-       or cancelled.job_id = any (array(select j.job_id from botticelli.workflow_jobs j where j.parent_id = any (ids)))
-    for update skip locked
-  ));
+  -- One that came too late belongs to the life before.
+  delete from botticelli.cancellations where job_id = any (chosen);
   return query
   with revived as (
-    delete from botticelli.dead_jobs dead where dead.id = any (ids) returning dead.*
+    delete from botticelli.dead_jobs dead where dead.id = any (chosen) returning dead.*
   )
   insert into botticelli.waiting_jobs as waiting (
     id, queue, kind, args, priority, rank, attempt, interruptions, max_attempts, enqueued_at, source, traceparent, errors,
@@ -104,8 +85,32 @@ begin
   order by revived.id
   returning waiting.id;
   if flows <> '{}' then
-    perform botticelli.resume_workflow_jobs(ids, flows);
+    perform botticelli.resume_workflow_jobs(chosen, flows);
   end if;
+end
+$$;
+
+-- Those jobs with all that would be redriven with them: what was cancelled because of one, and what one has asked for. Of
+-- `among` only, if that is not null.
+create function botticelli.with_followers(ids bigint[], among bigint[]) returns bigint[] language plpgsql stable as $$
+begin
+  return array(
+    with recursive reached as (
+      select job.id from unnest(ids) as job (id)
+      union
+      select follower.id
+      from reached
+        cross join lateral (
+          select j.job_id as id
+          from botticelli.job_needs needs join botticelli.workflow_jobs j on j.job_id = needs.job_id and j.is_doomed
+          where needs.needed_id = reached.id
+          union all
+          select j.job_id from botticelli.workflow_jobs j where j.parent_id = reached.id
+        ) as follower
+      where among is null or follower.id = any (among)
+    )
+    select reached.id from reached
+  );
 end
 $$;
 
@@ -136,7 +141,10 @@ begin
   where n.outcome <> 'completed' and j.on_failure = 'cancel' limit 1;
   if found then
     raise exception 'job % waits for job % (%), which was %', job, needed.id, needed.name, needed.outcome
-      using errcode = '22023', hint = 'Redrive that one, and this one comes with it.';
+      using errcode = '22023', hint = case
+        when exists (select from botticelli.dead_jobs dead where dead.id = needed.id) then 'Redrive that one, and this one comes with it.'
+        else 'That one has been purged, so this one can never run; enqueue both anew.'
+      end;
   end if;
   raise exception 'job % could not be redriven: what stood in its way is gone', job
     using errcode = '22023', hint = 'Try again.';

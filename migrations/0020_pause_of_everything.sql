@@ -25,8 +25,16 @@ $$;
 create trigger keep_paused before update of is_paused on botticelli.actor_server_state
   for each row when (old.is_paused and not new.is_paused) execute function botticelli.keep_paused();
 
+-- Whoever pauses everything holds this table: what is read from here on is what has come of that.
+create function botticelli.await_pause_of_everything() returns void language plpgsql as $$
+begin
+  lock table botticelli.actor_server_state in row share mode;
+end
+$$;
+
 create function botticelli.pause_new_queue() returns trigger language plpgsql as $$
 begin
+  perform botticelli.await_pause_of_everything();
   update botticelli.fleet_pause set queues = queues || new.name;
   if found then
     update botticelli.queues set is_paused = true where name = new.name;
@@ -36,17 +44,24 @@ end
 $$;
 
 create trigger pause_new_queue after insert on botticelli.queues
-  for each row execute function botticelli.pause_new_queue();
+  for each row when (not new.is_paused) execute function botticelli.pause_new_queue();
 
 -- Lets nothing start in the whole fleet until `resume_all`. What is paused already stays so after that.
-create or replace function botticelli.pause_all(paused_by text default session_user) returns void language plpgsql as $$
+create or replace function botticelli.pause_all(paused_by text default session_user) returns void language plpgsql
+-- Workers cannot settle while this waits.
+set lock_timeout = '5s' as $$
 #variable_conflict use_variable
 declare
   running text[];
 begin
   -- Who registers meanwhile waits, and finds everything paused. Exclusive, because who registers begins by locking rows here and
   -- goes on to the queues.
-  lock table botticelli.actor_server_state, botticelli.queues in exclusive mode;
+  begin
+    lock table botticelli.actor_server_state in exclusive mode;
+  exception when lock_not_available then
+    raise exception 'nothing was paused: a transaction that settles or pauses has been open for 5 s'
+      using errcode = '55P03', hint = 'Try again; pg_stat_activity shows what is open.';
+  end;
   with stopped as (
     update botticelli.queues q set is_paused = true
     where not q.is_paused and not exists (select from botticelli.actor_server_state a where a.task_id = q.name)
@@ -64,7 +79,8 @@ end
 $$;
 
 -- Ends that. Actors that were paused one by one stay paused.
-create or replace function botticelli.resume_all() returns void language plpgsql as $$
+create or replace function botticelli.resume_all() returns void language plpgsql
+set lock_timeout = '5s' as $$
 declare
   stopped text[];
 begin
@@ -84,7 +100,11 @@ $$;
 create or replace function botticelli.set_queue_pause(queue text, is_paused boolean) returns boolean language plpgsql as $$
 #variable_conflict use_variable
 begin
-  if not is_paused and exists (select from botticelli.queues q where q.name = queue) then
+  perform botticelli.await_pause_of_everything();
+  if is_paused then
+    -- By its own name now, which the end of the other pause does not end.
+    update botticelli.fleet_pause pause set queues = array_remove(pause.queues, queue);
+  elsif exists (select from botticelli.queues q where q.name = queue) then
     perform botticelli.refuse_while_everything_is_paused(queue);
   end if;
   update botticelli.queues q set is_paused = is_paused where q.name = queue;

@@ -211,7 +211,8 @@ impl Maintenance {
         {
             let reason = actor.paused_reason.as_deref().unwrap_or_default();
             let name = &actor.name;
-            tracing::warn!(actor.name = %name, "Actor {name} is paused ({reason}) and does not run; `botticelli resume {name}` ends that");
+            let what = if reason == "everything" { "--all" } else { name };
+            tracing::warn!(actor.name = %name, "Actor {name} is paused ({reason}) and does not run; `botticelli resume {what}` ends that");
         }
         Ok(())
     }

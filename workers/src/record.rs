@@ -73,7 +73,7 @@ impl RecordError {
 }
 
 /// Whether writing the same again must fail again: the data are wrong (SQLSTATE class 22), against a constraint (23), for
-/// a row that is gone, or not for this schema (42).
+/// a row that is gone, not for this schema (42), or too much (54).
 fn is_permanent(error: &(dyn Error + 'static)) -> bool {
     if let Some(QueueError::Invalid(_)) = error.downcast_ref() {
         return true;
@@ -81,7 +81,7 @@ fn is_permanent(error: &(dyn Error + 'static)) -> bool {
     match error.downcast_ref::<sqlx::Error>() {
         Some(sqlx::Error::Database(refusal)) => refusal
             .code()
-            .is_some_and(|code| ["22", "23", "42"].iter().any(|class| code.starts_with(class))),
+            .is_some_and(|code| ["22", "23", "42", "54"].iter().any(|class| code.starts_with(class))),
         Some(sqlx::Error::RowNotFound | sqlx::Error::Encode(_)) => true,
         _ => error.source().is_some_and(is_permanent),
     }
@@ -131,24 +131,21 @@ pub(crate) async fn record(
         Err(error) => match error.downcast_ref::<JobFailure>() {
             Some(JobFailure::Interrupted) => record_interruption(&mut transaction, &finished.job).await?,
             Some(JobFailure::TooNew(reason)) => record_too_new(&mut transaction, actor, &finished.job, reason).await?,
-            Some(failure) => record_job_failure(&mut transaction, actor, &finished.job, failure).await?,
+            Some(JobFailure::Discard(reason)) => {
+                record_discard(&mut transaction, actor, &finished.job, one_line(reason)).await?
+            }
+            Some(JobFailure::Retry { error, after }) => {
+                record_retry(&mut transaction, actor, &finished.job, one_line(error), *after).await?
+            }
             // A layer around the handler answered: the timeout, or the panic guard.
             None => {
-                let failure = if error.is::<tower::timeout::error::Elapsed>() {
-                    JobFailure::Retry {
-                        error: format!(
-                            "the run took longer than `[queue] job_timeout` = {:?}",
-                            shop.job_timeout
-                        ),
-                        after: None,
-                    }
+                let error = if error.is::<tower::timeout::error::Elapsed>() {
+                    let limit = shop.job_timeout;
+                    format!("the run took longer than `[queue] job_timeout` = {limit:?}")
                 } else {
-                    JobFailure::Retry {
-                        error: chain(&**error),
-                        after: None,
-                    }
+                    chain(&**error)
                 };
-                record_job_failure(&mut transaction, actor, &finished.job, &failure).await?
+                record_retry(&mut transaction, actor, &finished.job, one_line(&error), None).await?
             }
         },
     };
@@ -202,8 +199,14 @@ async fn record_outcome(
     if let Work::Rounds(rounds) = &outcome.work {
         return record_rounds(connection, actor, job, rounds, outcome).await;
     }
+    let (is_given_up, has_result, tells_breaker) = match outcome.work {
+        Work::Wasted => (true, false, false),
+        Work::Gathered => (false, true, false),
+        Work::Nothing(_) => (false, false, true),
+        Work::Drafts(_) | Work::Verdicts(_) | Work::Stored | Work::Rounds(_) => (false, true, true),
+    };
     // The fence: it locks the job's claim, or ends all of this. What was said above is fenced by itself.
-    if matches!(outcome.work, Work::Wasted) {
+    if is_given_up {
         discard(connection, job.lease, &one_line(&outcome.failures.join("; "))).await?;
     } else {
         complete(connection, job.lease).await?;
@@ -259,13 +262,13 @@ async fn record_outcome(
         breaker_tripped: false,
         consecutive_failures: None,
     };
-    if !matches!(outcome.work, Work::Nothing(_) | Work::Wasted) {
+    if has_result {
         keep_result(connection, job, &metadata).await?;
     }
-    if matches!(outcome.work, Work::Gathered | Work::Wasted) {
-        close(connection, job, &recorded, &metadata).await?;
-    } else {
+    if tells_breaker {
         end(connection, actor, job, &mut recorded, &metadata).await?;
+    } else {
+        close(connection, job, &recorded, &metadata).await?;
     }
     let_go(connection, job).await?;
     Ok(recorded)
@@ -339,36 +342,42 @@ async fn call(connection: &mut PgConnection, follower: &str, traceparent: Option
 /// The longest wait before a next try that another side may ask for, unless the queue's own back-off may be longer.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
-async fn record_job_failure(
+async fn record_retry(
     connection: &mut PgConnection,
     actor: &ActorSpec,
     job: &ClaimedJob,
-    failure: &JobFailure,
+    error: String,
+    after: Option<Duration>,
 ) -> Result<Recorded, RecordError> {
-    let error = one_line(&failure.to_string());
-    // Whether it was the job's last try: none is left, or the job was cancelled.
-    let is_over = match failure {
-        JobFailure::Retry { after, .. } => {
-            let delay = after.map_or_else(
-                || actor.backoff.delay(job.tries, jitter()),
-                |asked| asked.min(actor.backoff.cap.max(LONGEST_WAIT)),
-            );
-            !matches!(retry(connection, job, delay, &error).await?, Retried::Later(_))
-        }
-        JobFailure::Discard(_) | JobFailure::Interrupted | JobFailure::TooNew(_) => {
-            discard(connection, job.lease, &error).await?;
-            true
-        }
-    };
+    let delay = after.map_or_else(
+        || actor.backoff.delay(job.tries, jitter()),
+        |asked| asked.min(actor.backoff.cap.max(LONGEST_WAIT)),
+    );
+    let is_over = !matches!(retry(connection, job, delay, &error).await?, Retried::Later(_));
+    record_failed_try(connection, actor, job, error, is_over).await
+}
+
+async fn record_discard(
+    connection: &mut PgConnection,
+    actor: &ActorSpec,
+    job: &ClaimedJob,
+    error: String,
+) -> Result<Recorded, RecordError> {
+    discard(connection, job.lease, &error).await?;
+    record_failed_try(connection, actor, job, error, true).await
+}
+
+/// The rest of it, once the job waits for its next try, or is over: none is left, or the job was cancelled.
+async fn record_failed_try(
+    connection: &mut PgConnection,
+    actor: &ActorSpec,
+    job: &ClaimedJob,
+    error: String,
+    is_over: bool,
+) -> Result<Recorded, RecordError> {
     let mut recorded = Recorded::failure(error);
-    end(
-        connection,
-        actor,
-        job,
-        &mut recorded,
-        &json!({ "try": job.tries, "final": is_over }),
-    )
-    .await?;
+    let metadata = json!({ "try": job.tries, "final": is_over });
+    end(connection, actor, job, &mut recorded, &metadata).await?;
     if is_over {
         let_go(connection, job).await?;
     }

@@ -112,7 +112,7 @@ pub struct ActorRow {
     pub enabled: bool,
     /// Whether it is paused, by a person or by its breaker.
     pub is_paused: bool,
-    /// `manual` or `circuit_breaker`.
+    /// `manual`, `circuit_breaker`, or `everything` with all others.
     pub paused_reason: Option<String>,
     /// Failures since the last success.
     pub consecutive_failures: i32,

@@ -142,12 +142,13 @@ pub async fn count_dead(pool: &PgPool, filter: DeadFilter<'_>) -> Result<i64, Qu
         .map_err(refused("count dead jobs"))
 }
 
-/// Lets a dead job wait again under its id, due at once and with all of its tries before it. Its errors are kept.
+/// Lets a dead job wait again under its id, due at once and with all of its tries before it. Its errors are kept. With it come
+/// the dead ones of those that it asked for, and those that were cancelled because of it.
 ///
 /// # Errors
 ///
-/// [`QueueError::Invalid`] when it is not among the dead ones, or is unique and another job has taken its place, with that
-/// one's id; [`QueueError::Database`] otherwise.
+/// [`QueueError::Invalid`] when it is not among the dead ones, waits for a job that stays dead, or is unique and another job has
+/// taken its place, with that one's id; [`QueueError::Database`] otherwise.
 pub async fn redrive(pool: &PgPool, job: JobId) -> Result<(), QueueError> {
     sqlx::query(sql("select botticelli.redrive($1)"))
         .bind(job)
@@ -157,8 +158,8 @@ pub async fn redrive(pool: &PgPool, job: JobId) -> Result<(), QueueError> {
     Ok(())
 }
 
-/// [Redrives](redrive()) all that pass the filter, but for those whose key another job holds. All or none, as one
-/// transaction.
+/// [Redrives](redrive()) all that pass the filter, but for those whose key another job holds, or that wait for one which
+/// stays dead. All or none, as one transaction.
 ///
 /// # Errors
 ///

@@ -30,6 +30,7 @@ mod refusal;
 mod report;
 mod rescue;
 mod settle;
+mod stray_watch;
 mod wakeup;
 mod workflow;
 
@@ -62,6 +63,7 @@ pub use settle::{
     PutBack, Retried, complete, complete_all, discard, hand_back, hold, put_back_strays, retry, settle_cancelled,
     snooze,
 };
+pub use stray_watch::StrayWatch;
 pub use wakeup::{Wakeup, Wakeups};
 pub use workflow::{
     Need, OnFailure, WorkflowId, WorkflowJob, WorkflowStep, await_children, cancel_workflow, enqueue_workflow,

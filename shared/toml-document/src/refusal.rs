@@ -1,5 +1,7 @@
 //! Why a document is refused.
 
+use std::fmt;
+
 use toml::de::DeTable;
 
 use crate::{
@@ -9,11 +11,10 @@ use crate::{
 };
 
 /// Why a document is refused, with the place of the mistake.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TomlError {
     /// The text is not TOML.
-    #[error("{location}: {detail}")]
     Syntax {
         /// Where reading stopped.
         location: Location,
@@ -21,7 +22,6 @@ pub enum TomlError {
         detail: String,
     },
     /// A key that this table does not have.
-    #[error("{location}: unknown key `{key}`{}", way_out(key, expected))]
     UnknownKey {
         /// Where the key stands.
         location: Location,
@@ -33,7 +33,6 @@ pub enum TomlError {
         expected: Vec<String>,
     },
     /// A key that this table must have.
-    #[error("{location}: missing key `{key}`{}", within(table))]
     MissingKey {
         /// Where the table stands.
         location: Location,
@@ -43,7 +42,6 @@ pub enum TomlError {
         table: String,
     },
     /// A value of the wrong kind, or not among the allowed ones.
-    #[error("{location}: {}{detail}", of_key(key))]
     Value {
         /// Where the value stands.
         location: Location,
@@ -64,10 +62,11 @@ pub(crate) struct Mistake {
 impl TomlError {
     /// What is wrong and the way out, without the place.
     pub fn detail(&self) -> String {
-        let text = self.to_string();
-        match text.strip_prefix(&format!("{}: ", self.location())) {
-            Some(detail) => detail.to_owned(),
-            None => text,
+        match self {
+            Self::Syntax { detail, .. } => detail.clone(),
+            Self::UnknownKey { key, expected, .. } => format!("unknown key `{key}`{}", way_out(key, expected)),
+            Self::MissingKey { key, table, .. } => format!("missing key `{key}`{}", within(table)),
+            Self::Value { key, detail, .. } => format!("{}{detail}", of_key(key)),
         }
     }
 
@@ -151,6 +150,14 @@ impl TomlError {
         Mistake { error, entry }
     }
 }
+
+impl fmt::Display for TomlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.location(), self.detail())
+    }
+}
+
+impl std::error::Error for TomlError {}
 
 /// Splits serde's "unknown field `x`, expected one of `a`, `b`" into the word and what was expected.
 fn unknown(message: &str, prefix: &str) -> Option<(String, Vec<String>)> {

@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use botticelli_database::ANSWER_LIMIT;
 use botticelli_queue::{
-    ClaimId, Claimed, ClaimedJob, Lease, Room, WorkerId, claim, hand_back, promote, put_back_strays,
+    ClaimId, Claimed, ClaimedJob, Lease, Room, StrayWatch, WorkerId, claim, hand_back, promote, put_back_strays,
 };
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::{sync::mpsc, task::JoinHandle};
@@ -30,10 +30,8 @@ pub struct ActorStatus {
 /// What can be said to a narrative actor.
 #[derive(Debug)]
 pub enum NarrativeActorMessage {
-    /// Claim what is due and run it. Sent by notifications; always safe.
+    /// Claim what is due and run it. Sent by notifications and by the alarm; always safe.
     Execute,
-    /// As [`Execute`](Self::Execute), after putting back what was claimed and never got here. Sent by the poll.
-    Poll,
     /// Pause the actor, everywhere, for the named person.
     Pause(String),
     /// Let it run again, everywhere.
@@ -66,7 +64,7 @@ pub(super) struct State {
     /// The one of them whose last worker was lost, if there is one.
     suspect: Option<Lease>,
     /// Whether a claim or a hand-back ended in a way that may have left such jobs.
-    may_have_strays: bool,
+    strays: StrayWatch,
     /// How long to wait before the next look at jobs that are due and cannot be claimed.
     patience: Duration,
     alarm: Option<JoinHandle<Result<(), ractor::MessagingErr<NarrativeActorMessage>>>>,
@@ -97,7 +95,7 @@ impl Actor for NarrativeActor {
             poll_interval,
             in_hand: HashSet::new(),
             suspect: None,
-            may_have_strays: false,
+            strays: StrayWatch::new(poll_interval),
             patience: FIRST_PATIENCE,
             alarm: None,
             shutdown: None,
@@ -113,10 +111,6 @@ impl Actor for NarrativeActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             NarrativeActorMessage::Execute => state.claim_in_time(&myself).await,
-            NarrativeActorMessage::Poll => {
-                state.may_have_strays = true;
-                state.claim_in_time(&myself).await;
-            }
             NarrativeActorMessage::Finished(lease) => {
                 // One that an earlier actor of this queue claimed is not among them.
                 state.in_hand.remove(&lease);
@@ -169,7 +163,7 @@ impl State {
         if tokio::time::timeout(ANSWER_LIMIT, self.claim(myself)).await.is_err() {
             tracing::error!(queue.name = %self.actor.name, "Queue {} did not answer in time; trying on", self.actor.name);
             // The answer that did not come may have been a claim.
-            self.may_have_strays = true;
+            self.strays.begin();
             self.set_alarm(myself, self.poll_interval);
         }
     }
@@ -225,7 +219,7 @@ impl State {
                 }
             }
             Err(error) => {
-                self.may_have_strays = true;
+                self.strays.begin();
                 self.report_failure(&error);
                 self.poll_interval
             }
@@ -234,7 +228,8 @@ impl State {
     }
 
     fn set_alarm(&mut self, myself: &ActorRef<NarrativeActorMessage>, wait: Duration) {
-        let alarm = myself.send_after(wait, || NarrativeActorMessage::Poll);
+        let wait = wait.min(self.strays.next_look());
+        let alarm = myself.send_after(wait, || NarrativeActorMessage::Execute);
         if let Some(earlier) = self.alarm.replace(alarm) {
             earlier.abort();
         }
@@ -243,20 +238,20 @@ impl State {
     /// Returns what is claimed under this identity and is not in hand, if there may be such jobs. `false` when the database
     /// did not answer.
     async fn put_back_strays(&mut self, worker: WorkerId) -> bool {
-        if !self.may_have_strays {
+        if !self.strays.is_due() {
             return true;
         }
         let in_hand: Vec<ClaimId> = self.in_hand.iter().map(|lease| lease.claim).collect();
         match put_back_strays(&self.shop.pool, &self.actor.name, worker, &in_hand).await {
             Ok(strays) => {
-                self.may_have_strays = false;
+                self.strays.looked();
                 if strays > 0 {
                     tracing::warn!(queue.name = %self.actor.name, strays, "Put {strays} jobs of {} back whose claim had been lost", self.actor.name);
                 }
             }
             Err(error) => self.report_failure(&error),
         }
-        !self.may_have_strays
+        !self.strays.is_due()
     }
 
     async fn hand_back(&mut self, job: ClaimedJob) {
@@ -267,7 +262,7 @@ impl State {
                 .map_err(|error| error.to_string())
         };
         if let Err(error) = handed_back.await {
-            self.may_have_strays = true;
+            self.strays.begin();
             tracing::error!(job.id = %job.lease.job, error, "Could not hand job {} back", job.lease.job);
         }
     }

@@ -20,6 +20,14 @@ use crate::{
 
 pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome, JobFailure> {
     let args: NarrativeArgs = read_args(actor.kind, &job.args).map_err(|error| JobFailure::discard(&error))?;
+    if args.round.is_none() {
+        let asked_for = asked_for(shop, job).await?;
+        // Whatever has become of the narrative, and of other posts, meanwhile.
+        if !asked_for.is_empty() {
+            let narrative = args.narrative_name.as_deref().or(actor.narrative_name.as_deref());
+            return Ok(gathered(narrative.unwrap_or_default(), &asked_for));
+        }
+    }
     // A person who asks for a run gets one; a schedule only fills what has room.
     if job.source == "schedule" {
         let waiting = waiting(&shop.pool).await.map_err(|error| JobFailure::retry(&error))?;
@@ -33,12 +41,7 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
     let narrative = narrative_of(actor, args.narrative_name.as_deref())?;
     let rounds = narrative.iterations(args.iterations.map(NonZeroU32::get));
     if args.round.is_none() && rounds > 1 {
-        let asked_for = asked_for(shop, job).await?;
-        return if asked_for.is_empty() {
-            ask_for_rounds(&narrative, &args, rounds)
-        } else {
-            Ok(gathered(&narrative, &asked_for))
-        };
+        return ask_for_rounds(&narrative, &args, rounds);
     }
     let tables = PostTables {
         pool: Some(&shop.pool),
@@ -94,7 +97,7 @@ fn ask_for_rounds(narrative: &Narrative, args: &NarrativeArgs, rounds: u32) -> R
 
 /// What came of the rounds. Each has stored its posts itself. One that was cancelled is no failure: a person wanted it so, or
 /// a round before it failed, which is one.
-fn gathered(narrative: &Narrative, rounds: &[Need]) -> Outcome {
+fn gathered(narrative: &str, rounds: &[Need]) -> Outcome {
     let ended = |round: &Need, outcome: &str| round.outcome.as_deref() == Some(outcome);
     let count = |outcome: &str| rounds.iter().filter(|round| ended(round, outcome)).count();
     let (completed, cancelled) = (count("completed"), count("cancelled"));
@@ -112,7 +115,7 @@ fn gathered(narrative: &Narrative, rounds: &[Need]) -> Outcome {
     let failures: Vec<String> = failures.collect();
     Outcome {
         metadata: json!({
-            "narrative": narrative.name(),
+            "narrative": narrative,
             "rounds": rounds.len(),
             "rounds_completed": completed,
             "rounds_cancelled": cancelled,

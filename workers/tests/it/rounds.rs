@@ -143,3 +143,23 @@ async fn a_round_that_there_is_not_is_refused() {
         "narrative `say` has no round 3; it is repeated 2 times"
     );
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_scheduled_run_says_what_came_of_its_rounds_however_many_posts_wait() {
+    let bench = bench().await;
+    bench
+        .database
+        .execute(r#"select botticelli.enqueue('generation', '{"iterations": 3}', source => 'schedule')"#)
+        .await;
+    bench.ended(4).await;
+    // More than `max_waiting` by now.
+    assert_eq!(
+        bench
+            .database
+            .row("select count(*) from botticelli.potential_posts")
+            .await,
+        "3"
+    );
+    let gathered = "select result ->> 'rounds_completed' from botticelli.job(1)";
+    assert_eq!(bench.database.row(gathered).await, "3");
+}

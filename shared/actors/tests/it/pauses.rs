@@ -199,6 +199,58 @@ async fn while_everything_is_paused_nothing_is_resumed_by_itself_and_no_new_queu
 }
 
 #[tokio::test]
+async fn a_queue_that_is_paused_by_its_own_name_meanwhile_stays_so() {
+    let database = with_actors().await;
+    let pool = &database.pool;
+    database
+        .execute("insert into botticelli.queues (name, kind, max_attempts) values ('own', 'own', 3)")
+        .await;
+    pause_all(pool, "ops").await.unwrap();
+    pause(pool, "own", "alice").await.unwrap();
+    database
+        .execute(
+            "insert into botticelli.queues (name, kind, max_attempts, is_paused) values ('stopped', 'own', 3, true)",
+        )
+        .await;
+    resume_all(pool).await.unwrap();
+    assert_eq!(
+        database.rows(QUEUES).await,
+        ["generation|f", "own|t", "posting|f", "stopped|t"]
+    );
+}
+
+#[tokio::test]
+async fn who_lets_a_queue_run_or_makes_one_waits_for_a_pause_of_everything_that_is_on_its_way() {
+    let database = with_actors().await;
+    database
+        .execute("insert into botticelli.queues (name, kind, max_attempts, is_paused) values ('own', 'own', 3, true)")
+        .await;
+    let mut pausing = database.pool.begin().await.unwrap();
+    sqlx::query("select botticelli.pause_all('ops')")
+        .execute(&mut *pausing)
+        .await
+        .unwrap();
+    let run = |statement: &'static str| {
+        let pool = database.pool.clone();
+        tokio::spawn(async move { sqlx::query(statement).execute(&pool).await })
+    };
+    let resumed = run("select botticelli.set_queue_pause('own', false)");
+    let made = run("insert into botticelli.queues (name, kind, max_attempts) values ('late', 'own', 3)");
+    let waiting =
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    while database.row(waiting).await != "2" {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    pausing.commit().await.unwrap();
+    assert!(resumed.await.unwrap().is_err());
+    made.await.unwrap().unwrap();
+    assert_eq!(
+        database.rows(QUEUES).await,
+        ["generation|t", "late|t", "own|t", "posting|t"]
+    );
+}
+
+#[tokio::test]
 async fn a_queue_without_an_actor_can_be_paused_by_its_name() {
     let database = with_actors().await;
     database

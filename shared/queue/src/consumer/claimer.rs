@@ -14,7 +14,9 @@ use tokio::{sync::mpsc, time::Sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Shared;
-use crate::{Claimed, ClaimedJob, QueueError, Room, Wakeup, Wakeups, claim::claim_from, promote, put_back_strays};
+use crate::{
+    Claimed, ClaimedJob, QueueError, Room, StrayWatch, Wakeup, Wakeups, claim::claim_from, promote, put_back_strays,
+};
 
 /// Jobs in one claim at most: more gains nothing, and they are lost together.
 const LARGEST_CLAIM: usize = 1000;
@@ -33,9 +35,9 @@ const AFTER_FAILURE: Duration = Duration::from_millis(500);
 /// Claims until `stop`. Dropping `jobs` at the end is what ends the apalis worker.
 pub(super) async fn claim_all(shared: Arc<Shared>, jobs: mpsc::Sender<ClaimedJob>, stop: CancellationToken) {
     let mut claimer = Claimer {
+        strays: StrayWatch::new(shared.options.poll_interval),
         shared,
         ear: None,
-        may_have_strays: false,
         was_filled: false,
         patience: FIRST_PATIENCE,
         reached: None,
@@ -58,7 +60,7 @@ struct Claimer {
     shared: Arc<Shared>,
     /// Where it hears of jobs, and claims them.
     ear: Option<Wakeups>,
-    may_have_strays: bool,
+    strays: StrayWatch,
     /// Whether the last claim took all it had asked for, so that there is probably more.
     was_filled: bool,
     /// How long to wait for a job that is due and cannot be claimed.
@@ -81,10 +83,10 @@ impl Claimer {
         while let Some(heard) = ear.next().now_or_never() {
             heard?;
         }
-        if self.may_have_strays {
+        if self.strays.is_due() {
             let in_hand = shared.claims_in_hand();
             put_back_strays(ear.connection(), &shared.queue, shared.worker, &in_hand).await?;
-            self.may_have_strays = false;
+            self.strays.looked();
         }
         let room = Room {
             jobs: u16::try_from(free).unwrap_or(u16::MAX),
@@ -148,7 +150,7 @@ impl Claimer {
     /// Begins anew, and gives how long to wait before that.
     fn failed(&mut self, error: &(dyn Error + 'static)) -> Duration {
         self.ear = None;
-        self.may_have_strays = true;
+        self.strays.begin();
         let queue = &self.shared.queue;
         tracing::error!(queue.name = %queue, error, "Queue {queue} cannot be read; trying on");
         AFTER_FAILURE
@@ -156,6 +158,7 @@ impl Claimer {
 
     /// Waits until something is heard of the queue, but no longer than `time`.
     async fn wait(&mut self, time: Duration) {
+        let time = time.min(self.strays.next_look());
         let mut over = std::pin::pin!(tokio::time::sleep(time));
         loop {
             tokio::select! {
@@ -166,11 +169,7 @@ impl Claimer {
                 },
                 () = &mut self.anew, if self.reached.is_some() => return,
                 () = self.shared.woken.notified() => return,
-                () = &mut over => {
-                    // A claim whose connection broke may have been committed even after the last look for strays.
-                    self.may_have_strays = true;
-                    return;
-                }
+                () = &mut over => return,
             }
         }
     }

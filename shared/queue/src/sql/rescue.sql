@@ -1,17 +1,20 @@
 -- Jobs whose worker's lease has ended go back, or out when their tries are used up. $1: most claims at once, $2: seconds after
 -- the database's start in which only the jobs of workers that gave their lease up are lost.
-with lost as materialized (
+with gone as materialized (
+  -- Locked, so that of a renewal and a rescue at the same moment one takes place: who is being renewed just now is passed over,
+  -- and who renews after this finds that its lease has ended.
+  select id
+  from botticelli.workers
+  where lease_until <= clock_timestamp()
+    -- Nobody could renew while the database was down; who still lives hands its jobs back at no cost of a try.
+    and pg_postmaster_start_time() <= clock_timestamp() - make_interval(secs => $2)
+  for update skip locked
+),
+lost as materialized (
   select id, worker_id, open
   from botticelli.claims
-  where not exists (
-    select from botticelli.workers
-    where workers.id = claims.worker_id
-      and (
-        lease_until > clock_timestamp()
-        -- Nobody could renew while the database was down; who still lives hands its jobs back at no cost of a try.
-        or pg_postmaster_start_time() > clock_timestamp() - make_interval(secs => $2)
-      )
-  )
+  where worker_id in (select gone.id from gone)
+    or not exists (select from botticelli.workers where workers.id = claims.worker_id)
   limit $1
   for update skip locked
 ),
@@ -49,8 +52,6 @@ buried as (
     id, queue, kind, args, 'discarded', priority, run_at, attempt, interruptions, max_attempts, enqueued_at, claimed_at,
     source, traceparent, all_errors, 'the worker was lost while it ran this job, on its last try', unique_key, limit_key, version, workflow
   from ended where fate = 'discarded'
-  -- The order in which workflows are locked.
-  order by workflow
 ),
 freed as (
   update botticelli.job_keys set held_until = null

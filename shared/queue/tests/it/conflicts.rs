@@ -10,8 +10,10 @@ use crate::{Bench, room};
 
 /// Whose transactions see one snapshot to their end.
 const REPEATABLE_READ: &str = "set default_transaction_isolation = 'repeatable read'";
-/// Runs into the key of a unique job's row, and holds it.
+/// What an end runs into: the key of its unique job.
 const HOLD_KEY: &str = "update botticelli.job_keys set expires_at = expires_at";
+/// What a claim runs into: the workflow of a job that expires in it. For keys it does not wait.
+const HOLD_WORKFLOW: &str = "update botticelli.workflows set name = name";
 const WAITS: &str = "select from pg_stat_activity
     where datname = current_database() and cardinality(pg_blocking_pids(pid)) > 0 and wait_event_type = 'Lock'";
 
@@ -33,11 +35,12 @@ impl Conflict {
     }
 }
 
-/// Lets `statement` run into the conflict, by way of the key of its job and of what it has locked before, which `crossing`
+/// Lets `statement` run into the conflict, by way of what another holds and of what it has locked before, which `crossing`
 /// wants; and asserts that the server gave it up.
 async fn give_up<T: std::fmt::Debug>(
     bench: &Bench,
     conflict: Conflict,
+    hold: &'static str,
     crossing: &'static str,
     statement: impl AsyncFn(&mut PgConnection) -> Result<T, QueueError>,
 ) {
@@ -48,7 +51,7 @@ async fn give_up<T: std::fmt::Debug>(
         // Of two that wait for each other, the one that looks first is given up.
         let patient = "set local deadlock_timeout = '10s'";
         sqlx::raw_sql(patient).execute(&mut *other).await.unwrap();
-        sqlx::raw_sql(HOLD_KEY).execute(&mut *other).await.unwrap();
+        sqlx::raw_sql(hold).execute(&mut *other).await.unwrap();
         let in_the_way = async {
             // The server announces to nobody that somebody waits for a lock.
             while bench.database.rows(WAITS).await.is_empty() {
@@ -78,21 +81,21 @@ async fn give_up<T: std::fmt::Debug>(
     }
 }
 
-/// A unique job, whose key is in the way of its claim or of its end.
+/// A unique job, whose key is in the way of its end.
 async fn enqueue_unique(bench: &Bench, unique_while: &str) {
     let enqueue =
         format!("select botticelli.enqueue('posting', unique_by => '{{}}', unique_while => '{unique_while}')");
     bench.database.execute(&enqueue).await;
 }
 
-/// How the one job ended, in what attempt, and how many of its attempts ended.
+/// How each job ended, in what attempt, and how many attempts ended of all.
 async fn ends(bench: &Bench) -> Vec<String> {
     let ends = "select state, attempt, (
                   select count(*) from (
                     select endings from botticelli.claims union all select endings from botticelli.claim_history
                   ) as claim, unnest(endings)
                 )
-                from botticelli.job_history";
+                from botticelli.job_history order by id";
     bench.database.rows(ends).await
 }
 
@@ -100,16 +103,22 @@ async fn ends(bench: &Bench) -> Vec<String> {
 async fn a_claim_that_was_given_up_has_claimed_nothing_and_the_next_one_claims_the_job_once() {
     for conflict in [Conflict::Serialization, Conflict::Deadlock] {
         let bench = Bench::new().await;
-        enqueue_unique(&bench, "waiting").await;
+        bench
+            .execute(
+                r#"select botticelli.enqueue('posting');
+                   select from botticelli.enqueue_workflow('[{"name": "late", "queue": "posting"}]');
+                   update botticelli.waiting_jobs set not_after = now() where workflow is not null"#,
+            )
+            .await;
         let crossing = "update botticelli.waiting_jobs set priority = priority";
-        give_up(&bench, conflict, crossing, async |connection| {
+        give_up(&bench, conflict, HOLD_WORKFLOW, crossing, async |connection| {
             claim(connection, &bench.queue, room(10), bench.worker).await
         })
         .await;
         let job = bench.claim().await.pop().expect("the job still waits");
         let mut connection = bench.database.pool.acquire().await.unwrap();
         complete(&mut connection, job.lease).await.unwrap();
-        assert_eq!(ends(&bench).await, ["completed|1|1"], "{conflict:?}");
+        assert_eq!(ends(&bench).await, ["completed|1|1", "expired|0|1"], "{conflict:?}");
     }
 }
 
@@ -120,7 +129,7 @@ async fn an_end_that_was_given_up_has_ended_nothing_and_the_next_try_ends_the_jo
         enqueue_unique(&bench, "unfinished").await;
         let job = bench.claim().await.pop().expect("the job is due");
         let crossing = "update botticelli.claims set queue = queue";
-        give_up(&bench, conflict, crossing, async |connection| {
+        give_up(&bench, conflict, HOLD_KEY, crossing, async |connection| {
             complete(connection, job.lease).await
         })
         .await;
@@ -142,7 +151,7 @@ async fn a_rescue_that_was_given_up_has_rescued_nothing_and_the_next_one_rescues
         assert_eq!(bench.claim().await.len(), 1);
         bench.execute("delete from botticelli.workers").await;
         let crossing = "update botticelli.claims set queue = queue";
-        give_up(&bench, conflict, crossing, async |connection| {
+        give_up(&bench, conflict, HOLD_KEY, crossing, async |connection| {
             rescue(connection, 10).await
         })
         .await;

@@ -330,6 +330,10 @@ async fn what_cannot_be_meant_is_refused_with_the_way_out() {
             r#"must be "waiting" or "unfinished", not "running""#,
         ),
         (
+            "select botticelli.enqueue('posting', unique_by => array[null])",
+            r#"unknown argument "NULL" in unique_by of queue "posting" (kind posting)"#,
+        ),
+        (
             "select botticelli.enqueue('posting', unique_by => '{limits}')",
             r#"unknown argument "limits" in unique_by of queue "posting" (kind posting)"#,
         ),
@@ -370,4 +374,41 @@ async fn jobs_in_bulk_are_all_there_however_many_and_none_is_when_one_is_wrong()
         );
         assert_eq!(bench.database.row("select count(*) from botticelli.jobs").await, "0");
     }
+}
+
+#[tokio::test]
+async fn who_enqueues_a_job_that_is_there_keeps_nobody_from_settling_or_claiming() {
+    let bench = Bench::new().await;
+    let unfinished = "select botticelli.enqueue('posting', unique_by => '{}')";
+    let waiting =
+        r#"select botticelli.enqueue('posting', '{"limit": 2}', unique_by => '{*}', unique_while => 'waiting')"#;
+    bench.execute(unfinished).await;
+    let [running] = bench.claim().await.try_into().unwrap();
+    bench.execute(waiting).await;
+    bench
+        .execute(r#"select botticelli.enqueue('posting', '{"limit": 3}')"#)
+        .await;
+
+    let mut producer = bench.database.pool.begin().await.unwrap();
+    for statement in [unfinished, waiting] {
+        sqlx::query(statement).execute(&mut *producer).await.unwrap();
+    }
+    // It ends, though somebody is told just now that it is there.
+    bench.finish(&running).await;
+    // The one whose claim would free the key waits for what its producer writes; the others do not.
+    let [other] = bench.claim().await.try_into().unwrap();
+    assert_eq!(other.args, r#"{"limit": 3}"#);
+    let mut wakeups = botticelli_queue::Wakeups::listen(&bench.database.pool).await.unwrap();
+    producer.commit().await.unwrap();
+    wakeups.next().await.unwrap();
+    let [waited] = bench.claim().await.try_into().unwrap();
+    assert_eq!(waited.args, r#"{"limit": 2}"#);
+    bench.finish(&waited).await;
+    assert_eq!(
+        bench
+            .database
+            .row("select count(*) from botticelli.job_keys where held_until is not null")
+            .await,
+        "0"
+    );
 }

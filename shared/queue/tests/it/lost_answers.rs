@@ -12,14 +12,12 @@ use crate::{Bench, room};
 #[tokio::test]
 async fn jobs_of_a_claim_that_was_cut_off_while_it_ran_are_put_back_by_the_next_look_after_it_took_effect() {
     let bench = Bench::new().await;
-    bench
-        .execute("select botticelli.enqueue('posting', unique_by => '{}', unique_while => 'waiting')")
-        .await;
+    bench.enqueue().await;
     let proxy = FaultProxy::before(&bench.database.url).await;
     let pool = PgPool::connect(proxy.url()).await.unwrap();
-    // The claim has to wait for the key of the job, so that there is time to cut it off.
+    // The claim has to wait, as for who sets limits, so that there is time to cut it off.
     let mut holder = bench.database.pool.begin().await.unwrap();
-    sqlx::raw_sql("select from botticelli.job_keys for update")
+    sqlx::raw_sql("lock table botticelli.claims in exclusive mode")
         .execute(&mut *holder)
         .await
         .unwrap();

@@ -167,3 +167,44 @@ async fn suspects_are_claimed_one_at_a_time_so_that_one_poison_job_does_not_wear
         .jobs;
     assert_eq!((again.len(), again[0].lease.job.0), (1, 1));
 }
+
+#[tokio::test]
+async fn of_a_renewal_and_a_rescue_at_the_same_moment_one_takes_place() {
+    let bench = Bench::new().await;
+    let job = bench.claim_one().await;
+    let pool = bench.database.pool.clone();
+    // A renewal that has passed its check and is not committed yet.
+    bench
+        .execute("update botticelli.workers set lease_until = clock_timestamp() + interval '300 milliseconds'")
+        .await;
+    let mut renewing = pool.begin().await.unwrap();
+    let renewed = sqlx::query(
+        "update botticelli.workers set lease_until = clock_timestamp() + interval '1 minute' where lease_until > clock_timestamp()",
+    );
+    assert_eq!(renewed.execute(&mut *renewing).await.unwrap().rows_affected(), 1);
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let mut connection = pool.acquire().await.unwrap();
+    assert_eq!(rescue(&mut connection, 10).await.unwrap(), []);
+    renewing.commit().await.unwrap();
+    assert_eq!(rescue(&mut connection, 10).await.unwrap(), []);
+    bench.finish(&job).await;
+
+    // The server's first moments are over, in which no lease counts as ended.
+    bench
+        .database
+        .until("pg_postmaster_start_time() < clock_timestamp() - interval '11 seconds'")
+        .await;
+    // The other way round: who renews after the rescue has begun finds its lease ended.
+    bench.claim_one().await;
+    bench
+        .execute("update botticelli.workers set lease_until = clock_timestamp() - interval '1 second'")
+        .await;
+    let mut rescuing = pool.begin().await.unwrap();
+    assert_eq!(rescue(&mut rescuing, 10).await.unwrap().len(), 1);
+    let renewing = tokio::spawn({
+        let (pool, worker) = (pool.clone(), bench.worker);
+        async move { renew_lease(&pool, worker, Duration::from_mins(1)).await }
+    });
+    rescuing.commit().await.unwrap();
+    assert!(!renewing.await.unwrap().unwrap());
+}

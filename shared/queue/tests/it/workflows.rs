@@ -363,3 +363,18 @@ async fn a_workflow_is_cancelled_as_a_whole_while_workers_claim_and_complete_its
     assert_eq!(bench.database.row(unfinished).await, "0");
     assert!(bench.claim().await.is_empty());
 }
+
+#[tokio::test]
+async fn a_job_whose_need_has_been_purged_says_that_it_can_never_run() {
+    let bench = Bench::new().await;
+    let (_, ids) = bench.workflow(&[step("a", &[]), step("b", &["a"])]).await;
+    bench.execute("select botticelli.cancel(1)").await;
+    bench
+        .execute("delete from botticelli.dead_jobs where reason not like '%waited for%'")
+        .await;
+    let refused = redrive(&bench.database.pool, ids[1]).await.unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "job 2 waits for job 1 (a), which was cancelled; That one has been purged, so this one can never run; enqueue both anew."
+    );
+}

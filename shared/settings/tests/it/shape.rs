@@ -77,7 +77,10 @@ narrative = "b.toml"
 after = ["c"]
 "#;
     let refused = refusal(text, &[("BOTTICELLI_LLM_MODLE", "x")])?;
-    let lines: Vec<&str> = refused.lines().filter(|line| !line.starts_with(' ') && !line.starts_with("write ")).collect();
+    let lines: Vec<&str> = refused
+        .lines()
+        .filter(|line| !line.starts_with(' ') && !line.starts_with("write "))
+        .collect();
     for (line, begins) in lines.iter().zip([
         "11 problems in the settings",
         "`botticelli.toml`:3:1: unknown key `leese`",

@@ -151,12 +151,10 @@ async fn a_redriven_job_waits_again_for_those_that_it_asked_for_and_that_have_no
             "after both|pending"
         ]
     );
-    // The one that runs goes on.
-    assert!(
-        cancelled_of(&bench.database.pool, bench.worker)
-            .await
-            .unwrap()
-            .is_empty()
+    // A job that is cancelled never waits again; this one comes to its end before its worker hears of it.
+    assert_eq!(
+        cancelled_of(&bench.database.pool, bench.worker).await.unwrap(),
+        [runs.lease.job]
     );
     bench.finish(&runs).await;
     for name in ["waits", "after both"] {
@@ -199,6 +197,76 @@ async fn a_job_whose_place_is_taken_stays_dead_with_those_that_it_asked_for() {
         .await
         .unwrap();
     assert_eq!(bench.database.row(dead).await, "1");
+}
+
+#[tokio::test]
+async fn none_comes_without_the_job_that_it_comes_with_however_far_down() {
+    let bench = Bench::new().await;
+    let unique = "select botticelli.enqueue('posting', unique_by => '{}')";
+    bench.execute(unique).await;
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    let mut ask = async |name| {
+        let [job] = bench.claim().await.try_into().unwrap();
+        await_children(&mut connection, job.lease, &[child(name)], OnFailure::Cancel, None)
+            .await
+            .unwrap();
+    };
+    ask("middle").await;
+    ask("leaf").await;
+    let [leaf] = bench.claim().await.try_into().unwrap();
+    bench.give_up(&leaf, "no").await;
+    let dead = "select state from botticelli.dead_jobs order by id";
+    assert_eq!(bench.database.rows(dead).await, ["cancelled", "cancelled", "discarded"]);
+    bench.execute(unique).await;
+    let root = "select botticelli.redrive(1)";
+    let refused = sqlx::query(root).execute(&bench.database.pool).await.unwrap_err();
+    assert!(refused.to_string().contains("has taken its place"), "{refused}");
+    assert_eq!(bench.database.rows(dead).await.len(), 3);
+    bench
+        .execute("select botticelli.cancel(max(id)) from botticelli.waiting_jobs")
+        .await;
+    bench.execute(root).await;
+    assert_eq!(
+        bench.database.rows("select state from botticelli.workflow(1)").await,
+        ["pending", "pending", "available"]
+    );
+}
+
+#[tokio::test]
+async fn a_job_without_a_key_asks_for_others_where_keys_have_limits_too() {
+    let bench = Bench::new().await;
+    bench
+        .execute("select botticelli.limit_queue('posting', max_running_per_key => 5)")
+        .await;
+    let parent = bench.claim_one().await;
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    let waits = await_children(&mut connection, parent.lease, &[child("x")], OnFailure::Run, None).await;
+    assert_eq!(waits.unwrap(), PutBack::Waits);
+    let [x] = bench.claim().await.try_into().unwrap();
+    bench.finish(&x).await;
+    assert_eq!(bench.claim().await[0].lease.job, parent.lease.job);
+}
+
+#[tokio::test]
+async fn a_job_asks_for_each_name_once() {
+    let bench = Bench::new().await;
+    let parent = bench.claim_one().await;
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    let x = [child("x")];
+    await_children(&mut connection, parent.lease, &x, OnFailure::Run, None)
+        .await
+        .unwrap();
+    let [first] = bench.claim().await.try_into().unwrap();
+    bench.finish(&first).await;
+    let [again] = bench.claim().await.try_into().unwrap();
+    let refused = await_children(&mut connection, again.lease, &x, OnFailure::Run, None).await;
+    assert_eq!(
+        refused.unwrap_err().to_string(),
+        "job 1 has asked for a job called \"x\" before; Give each job that it asks for a name of its own."
+    );
+    await_children(&mut connection, again.lease, &[child("y")], OnFailure::Run, None)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
