@@ -1,4 +1,35 @@
--- Redriving jobs with what belongs to them, and none of it without the rest. Owner: shared/queue.
+-- Redriving jobs with what belongs to them, and none of it without the rest. A filter by a queue that there is not is refused.
+-- Owner: shared/queue.
+
+-- A filter that is null lets everything pass. `botticelli.redrive_all` and `botticelli.purge_dead` take what this selects,
+-- so what `botticelli.count_dead` counts is what they will find.
+create or replace function botticelli.select_dead(queue text, fingerprint text, state text, before timestamptz)
+returns setof botticelli.dead_jobs language plpgsql stable as $$
+#variable_conflict use_variable
+begin
+  if state is not null and state not in ('discarded', 'cancelled', 'expired') then
+    raise exception 'unknown state "%" of a dead job', state
+      using errcode = '22023', hint = 'Known states: discarded, cancelled, expired.';
+  end if;
+  if queue is not null and not exists (select from botticelli.queues q where q.name = queue) then
+    raise exception 'unknown queue "%"', queue using errcode = '22023', hint = coalesce(
+      (select 'Known queues: ' || string_agg(q.name, ', ' order by q.name) || '.' from botticelli.queues q),
+      'No actor has registered yet: start a scheduler or a worker first.');
+  end if;
+  -- Written apart, so that each has a plan for the filters it has.
+  if queue is not null and fingerprint is null then
+    return query select * from botticelli.dead_jobs dead
+    where dead.queue = queue and (state is null or dead.state = state) and (before is null or dead.finished_at < before);
+  elsif fingerprint is not null then
+    return query select * from botticelli.dead_jobs dead
+    where dead.fingerprint = fingerprint and (queue is null or dead.queue = queue)
+      and (state is null or dead.state = state) and (before is null or dead.finished_at < before);
+  else
+    return query select * from botticelli.dead_jobs dead
+    where (state is null or dead.state = state) and (before is null or dead.finished_at < before);
+  end if;
+end
+$$;
 
 -- Lets those of the dead jobs wait again whose key is theirs to take, and gives their ids. A job keeps its id and its errors
 -- and has all of its tries before it. It is due at once, without a `not_after`, which is past as likely as not.

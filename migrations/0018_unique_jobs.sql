@@ -50,6 +50,10 @@ begin
       raise exception 'argument "narrative_name" of queue "%" must be a string, not %', queue, value using errcode = '22023';
     end if;
   end loop;
+  if (args ->> 'round')::integer > (args ->> 'iterations')::integer then
+    raise exception 'argument "round" of queue "%" must be one of the % rounds, not %', queue, args -> 'iterations', args -> 'round'
+      using errcode = '22023';
+  end if;
 end
 $$;
 
@@ -145,7 +149,7 @@ begin
   )
   select
     id, queue, kind, args, 'expired', priority, run_at, attempt, interruptions, max_attempts, enqueued_at, source,
-    traceparent, coalesce(errors, '[]'), 'it was not started by its not_after', unique_key, limit_key, version, workflow
+    traceparent, coalesce(errors, '[]'), 'it was not started by its not_after, ' || not_after, unique_key, limit_key, version, workflow
   from expired;
   get diagnostics late = row_count;
   return late;
@@ -189,6 +193,9 @@ begin
   -- six times as long as what is stored of it (a control character: one byte, written as \u0001).
   where given.args is null or jsonb_typeof(given.args) <> 'object' or pg_column_size(given.args) > 32768
      or (known is not null and given.args <> '{}');
+  if source is null then
+    raise exception 'source of queue "%" must not be NULL', queue using errcode = '22004', hint = 'Leave it out.';
+  end if;
   if unique_while is not null and unique_while not in ('waiting', 'unfinished') then
     raise exception 'unique_while of queue "%" must be "waiting" or "unfinished", not "%"', queue, unique_while using errcode = '22023';
   end if;
@@ -203,8 +210,8 @@ begin
     raise exception 'unknown argument "%" in unique_by of queue "%" (kind %)', unknown, queue, target.kind
       using errcode = '22023', hint = format('Known arguments: %s, and * for all of them.', array_to_string(coalesce(known, array['any']), ', '));
   end if;
-  if unique_for <= interval '0' then
-    raise exception 'unique_for of queue "%" must be longer than nothing, not %', queue, unique_for using errcode = '22023';
+  if unique_for <= interval '0' or unique_for > interval '100 years' then
+    raise exception 'unique_for of queue "%" must be longer than nothing and at most 100 years, not %', queue, unique_for using errcode = '22023';
   end if;
   if cardinality(limit_keys) <> cardinality(args) then
     raise exception 'limit_keys of queue "%" must have one element for each job, which are %, not %', queue, cardinality(args), cardinality(limit_keys)

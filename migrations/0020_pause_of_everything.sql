@@ -14,7 +14,7 @@ end
 $$;
 
 -- However it is asked for, by `resume` or by an update of the row. `resume_all` has ended the pause of everything before it
--- comes here, and `pause_all` leaves no open breaker.
+-- comes here.
 create function botticelli.keep_paused() returns trigger language plpgsql as $$
 begin
   perform botticelli.refuse_while_everything_is_paused(new.task_id);
@@ -68,17 +68,17 @@ begin
     returning q.name
   )
   select coalesce(array_agg(name), '{}') into running from stopped;
+  paused_by := coalesce(nullif(paused_by, ''), session_user);
   insert into botticelli.fleet_pause as pause (paused_by, queues) values (paused_by, running)
   on conflict (only_one) do update set queues = pause.queues || excluded.queues;
-  -- An open breaker would end its own pause after a while.
+  -- An open breaker stays open, and does not end this.
   update botticelli.actor_server_state a
-  set is_paused = true, paused_reason = 'everything', paused_by = paused_by, paused_at = now(), breaker_state = 'closed',
-      breaker_retry_at = null
+  set is_paused = true, paused_reason = 'everything', paused_by = paused_by, paused_at = now()
   where not a.is_paused or a.paused_reason = 'circuit_breaker';
 end
 $$;
 
--- Ends that. Actors that were paused one by one stay paused.
+-- Ends that. Actors that were paused one by one stay paused, and so do those whose breakers are open, until it lets them probe.
 create or replace function botticelli.resume_all() returns void language plpgsql
 set lock_timeout = '5s' as $$
 declare
@@ -90,6 +90,8 @@ begin
   update botticelli.queues q set is_paused = false
   where q.name = any (stopped) and not exists (select from botticelli.actor_server_state a where a.task_id = q.name);
   perform pg_notify('botticelli_jobs', queue) from unnest(stopped) as queue;
+  update botticelli.actor_server_state set paused_reason = 'circuit_breaker', paused_by = null
+  where is_paused and paused_reason = 'everything' and breaker_state = 'open';
   update botticelli.actor_server_state
   set is_paused = false, consecutive_failures = 0, breaker_state = 'closed'
   where is_paused and paused_reason = 'everything';

@@ -6,10 +6,12 @@ use std::{
     path::PathBuf,
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use botticelli_lifecycle::Ending;
 use botticelli_process::ProcessArguments;
 use botticelli_schedule::{Clock, SystemClock, TickOffset};
+use botticelli_settings::{ActorKind, ActorSettings, PlatformName, Settings};
+use botticelli_telemetry::check_log_filter;
 use botticelli_workers::actor_specs;
 use clap::Subcommand;
 
@@ -30,10 +32,16 @@ pub(crate) fn run(command: Command, environment: HashMap<String, String>) -> Res
         ..ProcessArguments::default()
     }
     .settings(environment)?;
+    let problems = problems(&settings);
+    if !problems.is_empty() {
+        bail!("{}", problems.join("\n"));
+    }
     let summary = settings.check()?;
-    actor_specs(&settings, &[])?;
     let mut out = stdout().lock();
     writeln!(out, "{} is fine: {} actors", summary.origin, summary.actors.len())?;
+    for missing in missing_secrets(&settings) {
+        writeln!(out, "  warning: {missing}")?;
+    }
     let now = SystemClock.now();
     for actor in summary.actors {
         let next = actor.schedule.next_tick(now, TickOffset::of(&actor.name));
@@ -62,4 +70,40 @@ pub(crate) fn run(command: Command, environment: HashMap<String, String>) -> Res
         )?;
     }
     Ok(Ending::Clean)
+}
+
+/// What would keep a process with these settings from starting, beside the settings themselves.
+fn problems(settings: &Settings) -> Vec<String> {
+    let mut problems = Vec::new();
+    if let Err(error) = check_log_filter(&settings.telemetry.log) {
+        problems.push(format!("key `telemetry.log`: {error}"));
+    }
+    if let Some(Err(error)) = settings.llm.script.as_deref().map(|script| {
+        let script = settings.resolve(script);
+        std::fs::metadata(&script).map_err(|error| format!("key `llm.script`: `{}`: {error}", script.display()))
+    }) {
+        problems.push(error);
+    }
+    if let Err(error) = actor_specs(settings, &[]) {
+        problems.push(format!("{error:#}"));
+    }
+    problems
+}
+
+/// Secrets that are not here. They may be where the fleet runs.
+fn missing_secrets(settings: &Settings) -> Vec<String> {
+    let posts_to_discord = |actor: &ActorSettings| {
+        actor.enabled && actor.kind == ActorKind::Posting && actor.platform == PlatformName::Discord
+    };
+    let token = settings
+        .actors
+        .values()
+        .any(posts_to_discord)
+        .then(|| settings.discord_token().err());
+    let missing = [settings.llm_api_key().err(), token.flatten()];
+    missing
+        .into_iter()
+        .flatten()
+        .map(|error| format!("{:#}", anyhow::Error::from(error)))
+        .collect()
 }

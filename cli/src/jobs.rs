@@ -6,12 +6,15 @@ mod workflow;
 
 use std::{
     collections::HashMap,
+    fmt::Write as _,
     io::{Write, stdout},
+    time::Duration,
 };
 
 use anyhow::Result;
 use botticelli_lifecycle::Ending;
 use botticelli_queue::{Cancelled, JobId, cancel, list_unfinished, redrive, standing};
+use botticelli_schedule::parse_duration;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, to_value};
 use sqlx::PgPool;
@@ -151,6 +154,19 @@ impl Form {
     }
 }
 
+/// A list of `count` rows, and whether it may go on.
+fn with_more(mut list: String, count: usize, limit: u32) -> String {
+    if u32::try_from(count).is_ok_and(|count| count >= limit) {
+        writeln!(list, "the first {limit}; --limit shows more").ok();
+    }
+    list
+}
+
+/// Reads a duration such as `2h`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| error.to_string())
+}
+
 pub(crate) async fn run(command: Command, environment: HashMap<String, String>) -> Result<Ending> {
     let place = match &command {
         Command::List(arguments) => &arguments.place,
@@ -194,10 +210,8 @@ async fn list(pool: &PgPool, arguments: &List) -> Result<Ending> {
                 ]
             })
             .collect();
-        table(
-            ["ID", "QUEUE", "STATE", "PRIORITY", "RUN AT (UTC)", "ATTEMPT", "WORKER"],
-            &rows,
-        )
+        let heading = ["ID", "QUEUE", "STATE", "PRIORITY", "RUN AT (UTC)", "ATTEMPT", "WORKER"];
+        with_more(table(heading, &rows), rows.len(), arguments.limit)
     })
 }
 

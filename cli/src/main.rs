@@ -10,7 +10,12 @@ mod table;
 mod target;
 mod up;
 
-use std::{collections::HashMap, io::stderr, path::PathBuf, process::ExitCode};
+use std::{
+    collections::HashMap,
+    io::{self, stderr},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use botticelli_lifecycle::{Ending, exit_code};
@@ -75,10 +80,19 @@ impl Place {
 #[tokio::main]
 async fn main() -> ExitCode {
     let environment: HashMap<String, String> = std::env::vars().collect();
-    let outcome = run(Cli::parse(), environment)
-        .await
-        .map_err(|error| format!("{error:#}"));
+    let outcome = run(Cli::parse(), environment).await;
+    if outcome.as_ref().is_err_and(nobody_reads) {
+        return ExitCode::SUCCESS;
+    }
+    let outcome = outcome.map_err(|error| format!("{error:#}"));
     exit_code(&outcome, &mut stderr())
+}
+
+/// Whether all that went wrong is that nobody reads the answer to its end, as in `… | head`.
+fn nobody_reads(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 async fn run(cli: Cli, environment: HashMap<String, String>) -> Result<Ending> {

@@ -59,5 +59,8 @@ pub(crate) async fn run_resume(arguments: &Arguments, environment: HashMap<Strin
 
 async fn unknown(pool: &PgPool, name: &str) -> Result<Ending> {
     let known: Vec<String> = list_actors(pool).await?.into_iter().map(|actor| actor.name).collect();
+    if known.is_empty() {
+        bail!("there is no actor `{name}`: none has registered yet; start a scheduler or a worker first");
+    }
     bail!("there is no actor `{name}`; the actors are {}", known.join(", "))
 }

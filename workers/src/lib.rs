@@ -7,6 +7,7 @@ mod identity;
 mod outcome;
 mod ports;
 mod record;
+mod record_error;
 mod running;
 mod service;
 mod shop;

@@ -35,7 +35,8 @@ pub(crate) enum Work {
     Rounds(Rounds),
     /// The jobs that it waited for have stored everything, called for whoever goes on, and told the breaker.
     Gathered,
-    /// The same, and none of them came to anything: the job is given up, and can be redriven with them.
+    /// The same, and none of them came to anything, because they failed or were cancelled: so does the job, and it can be
+    /// redriven with them.
     Wasted,
     /// Nothing, and why.
     Nothing(String),

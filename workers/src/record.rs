@@ -1,19 +1,21 @@
 //! Recording the end of a run: the work, the execution, the breaker and the job, in one fenced transaction.
 
-use std::{error::Error, time::Duration};
+use std::time::Duration;
 
 use botticelli_actors::{Ending, clear_checkpoints, finish_execution, record_failure, record_success};
 use botticelli_jobs::ARGS_VERSION;
 use botticelli_posts::{Verdict, decide, release, store_drafts};
 use botticelli_queue::{
     ClaimedJob, Finished, JobOptions, LogLevel, NewJob, OnFailure, PutBack, QueueError, Retried, Source, WorkflowJob,
-    add_to_log, await_children, complete, discard, enqueue_unless_waiting, hand_back, retry, save_result, snooze,
+    add_to_log, await_children, complete, discard, enqueue_unless_waiting, hand_back, retry, save_result,
+    settle_cancelled, snooze,
 };
 use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};
 
 use crate::{
     outcome::{JobFailure, Outcome, Rounds, Work, chain, one_line},
+    record_error::RecordError,
     shop::{ActorSpec, Shop},
 };
 
@@ -45,72 +47,6 @@ impl Recorded {
             breaker_tripped: false,
             consecutive_failures: None,
         }
-    }
-}
-
-/// Why nothing was recorded.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum RecordError {
-    /// The job is somebody else's now; there is nothing left to do.
-    #[error(transparent)]
-    LeaseLost(QueueError),
-    /// The database did not answer, or could not go on just then; trying again is right.
-    #[error("the end of a run could not be recorded")]
-    Database(#[source] Box<dyn Error + Send + Sync>),
-    /// The database refused what was to be written and always will.
-    #[error("the end of a run can never be recorded as it is")]
-    Refused(#[source] Box<dyn Error + Send + Sync>),
-}
-
-impl RecordError {
-    fn of(error: impl Error + Send + Sync + 'static) -> Self {
-        if is_permanent(&error) {
-            Self::Refused(Box::new(error))
-        } else {
-            Self::Database(Box::new(error))
-        }
-    }
-}
-
-/// Whether writing the same again must fail again: the data are wrong (SQLSTATE class 22), against a constraint (23), for
-/// a row that is gone, not for this schema (42), or too much (54).
-fn is_permanent(error: &(dyn Error + 'static)) -> bool {
-    if let Some(QueueError::Invalid(_)) = error.downcast_ref() {
-        return true;
-    }
-    match error.downcast_ref::<sqlx::Error>() {
-        Some(sqlx::Error::Database(refusal)) => refusal
-            .code()
-            .is_some_and(|code| ["22", "23", "42", "54"].iter().any(|class| code.starts_with(class))),
-        Some(sqlx::Error::RowNotFound | sqlx::Error::Encode(_)) => true,
-        _ => error.source().is_some_and(is_permanent),
-    }
-}
-
-impl From<QueueError> for RecordError {
-    fn from(error: QueueError) -> Self {
-        match error {
-            QueueError::LeaseLost(_) => Self::LeaseLost(error),
-            other => Self::of(other),
-        }
-    }
-}
-
-impl From<botticelli_actors::ActorsError> for RecordError {
-    fn from(error: botticelli_actors::ActorsError) -> Self {
-        Self::of(error)
-    }
-}
-
-impl From<botticelli_posts::PostsError> for RecordError {
-    fn from(error: botticelli_posts::PostsError) -> Self {
-        Self::of(error)
-    }
-}
-
-impl From<sqlx::Error> for RecordError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::of(error)
     }
 }
 
@@ -187,6 +123,9 @@ pub(crate) async fn record_refused(
     Ok(recorded)
 }
 
+/// What becomes of a job whose rounds were all cancelled.
+const ALL_CANCELLED: &str = "all of its rounds were cancelled";
+
 async fn record_outcome(
     connection: &mut PgConnection,
     actor: &ActorSpec,
@@ -206,7 +145,9 @@ async fn record_outcome(
         Work::Drafts(_) | Work::Verdicts(_) | Work::Stored | Work::Rounds(_) => (false, true, true),
     };
     // The fence: it locks the job's claim, or ends all of this. What was said above is fenced by itself.
-    if is_given_up {
+    if is_given_up && outcome.failures.is_empty() {
+        settle_cancelled(connection, job.lease, ALL_CANCELLED).await?;
+    } else if is_given_up {
         discard(connection, job.lease, &one_line(&outcome.failures.join("; "))).await?;
     } else {
         complete(connection, job.lease).await?;
@@ -247,6 +188,7 @@ async fn record_outcome(
     }
     let (ended, message) = match (&outcome.work, outcome.failures.is_empty()) {
         (Work::Nothing(reason), true) => (botticelli_actors::Outcome::Skipped, Some(one_line(reason))),
+        (Work::Wasted, true) => (botticelli_actors::Outcome::Skipped, Some(ALL_CANCELLED.to_owned())),
         (_, true) => (botticelli_actors::Outcome::Success, None),
         (_, false) => (
             botticelli_actors::Outcome::Failure,
@@ -300,6 +242,7 @@ async fn record_rounds(
             child.needs.extend(children.last().map(|before| before.name.clone()));
         }
         child.options.version = Some(ARGS_VERSION);
+        child.options.max_attempts = u16::try_from(job.max_attempts).ok();
         children.push(child);
     }
     let traceparent = outcome.traceparent.as_deref();

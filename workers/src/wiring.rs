@@ -23,7 +23,8 @@ const MODEL_FILE: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
 ///
 /// # Errors
 ///
-/// A narrative that is missing or wrong, a name that no actor has, or a posting narrative that asks a model.
+/// A name that no actor has, or what is wrong with each actor: a narrative that is missing or wrong, a posting narrative that asks
+/// a model, a generation narrative that makes no post.
 pub fn actor_specs(settings: &Settings, only: &[String]) -> anyhow::Result<Vec<ActorSpec>> {
     if let Some(unknown) = only.iter().find(|name| !settings.actors.contains_key(*name)) {
         let known: Vec<_> = settings.actors.keys().map(String::as_str).collect();
@@ -37,17 +38,28 @@ pub fn actor_specs(settings: &Settings, only: &[String]) -> anyhow::Result<Vec<A
         .actors
         .values()
         .filter(|actor| actor.enabled && (only.is_empty() || only.contains(&actor.name)));
-    served
-        .map(|actor| {
-            let (path, text) = settings.read_narrative(actor)?;
-            let narratives = match files.get(&path) {
-                Some(file) => Arc::clone(file),
-                None => Arc::new(botticelli_narrative::parse(&path, &text)?),
-            };
-            files.insert(path, Arc::clone(&narratives));
-            actor_spec(settings, actor, narratives)
-        })
-        .collect()
+    let mut spec = |actor: &ActorSettings| {
+        let (path, text) = settings.read_narrative(actor)?;
+        let narratives = match files.get(&path) {
+            Some(file) => Arc::clone(file),
+            None => Arc::new(botticelli_narrative::parse(&path, &text)?),
+        };
+        files.insert(path, Arc::clone(&narratives));
+        actor_spec(settings, actor, narratives)
+    };
+    let (mut specs, mut wrong) = (Vec::new(), Vec::new());
+    for actor in served {
+        match spec(actor) {
+            Ok(spec) => specs.push(spec),
+            Err(error) => wrong.push(format!("{error:#}")),
+        }
+    }
+    // Two actors of one file have its mistakes in common.
+    wrong.dedup();
+    match wrong.as_slice() {
+        [] => Ok(specs),
+        wrong => bail!("{}", wrong.join("\n")),
+    }
 }
 
 fn actor_spec(settings: &Settings, actor: &ActorSettings, narratives: Arc<NarrativeFile>) -> anyhow::Result<ActorSpec> {
@@ -57,6 +69,13 @@ fn actor_spec(settings: &Settings, actor: &ActorSettings, narratives: Arc<Narrat
     if actor.kind == ActorKind::Posting && narrative.calls_model() {
         bail!(
             "actor `{}`: posting narrative `{}` asks a model, but approved text is published as it was approved; let its acts only read `approved_posts`",
+            actor.name,
+            narrative.name()
+        );
+    }
+    if actor.kind == ActorKind::Generation && !narrative.has_target() {
+        bail!(
+            "actor `{}`: no output of generation narrative `{}` is meant to be a post; write `target = \"potential_posts\"` in it",
             actor.name,
             narrative.name()
         );

@@ -5,13 +5,13 @@ use std::time::Duration;
 use anyhow::{Result, anyhow};
 use botticelli_lifecycle::Ending;
 use botticelli_queue::{DeadFilter, DeadView, count_dead, group_dead, list_dead, purge_dead, redrive_all};
-use botticelli_schedule::{Clock, SystemClock, parse_duration};
+use botticelli_schedule::{Clock, SystemClock};
 use chrono::{DateTime, Utc};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::Form;
+use super::{Form, duration, with_more};
 use crate::{
     Place,
     table::{short, table, time},
@@ -92,10 +92,6 @@ impl Many {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
-    parse_duration(text).map_err(|error| error.to_string())
-}
-
 fn ago(duration: Duration) -> Result<DateTime<Utc>> {
     let duration = chrono::TimeDelta::from_std(duration)?;
     let then = SystemClock.now().checked_sub_signed(duration);
@@ -154,7 +150,8 @@ pub(super) async fn list(pool: &PgPool, arguments: &List) -> Result<Ending> {
                 ]
             })
             .collect();
-        table(["ID", "QUEUE", "STATE", "GIVEN UP (UTC)", "ATTEMPT", "REASON"], &rows)
+        let heading = ["ID", "QUEUE", "STATE", "GIVEN UP (UTC)", "ATTEMPT", "REASON"];
+        with_more(table(heading, &rows), rows.len(), arguments.limit)
     })
 }
 

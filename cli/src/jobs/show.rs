@@ -43,6 +43,9 @@ fn text(Shown { job, tries, log }: &Shown) -> String {
     line("reason", &one_line(job.reason.as_deref().unwrap_or_default()));
     line("kind", &job.kind);
     line("args", &one_line(&job.args));
+    if job.version > 1 {
+        line("version", &job.version.to_string());
+    }
     line("priority", &job.priority.to_string());
     line(
         "enqueued",

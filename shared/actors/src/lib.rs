@@ -21,5 +21,6 @@ pub use pause::{
     resume_all,
 };
 pub use registry::{
-    ActorRow, Registration, get_actor, list_actors, lock_actors, register, retire_missing, set_next_run,
+    ActorRow, Registration, get_actor, list_actors, lock_actors, lock_registration, register, retire_missing,
+    set_next_run,
 };

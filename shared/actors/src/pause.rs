@@ -169,7 +169,7 @@ pub async fn record_success(connection: &mut PgConnection, actor: &str) -> Resul
 pub async fn half_open_due_breakers(pool: &PgPool) -> Result<Vec<String>, ActorsError> {
     sqlx::query_scalar(sql(
         "update botticelli.actor_server_state set is_paused = false, breaker_state = 'half_open'
-         where breaker_state = 'open' and breaker_retry_at <= now() returning task_id",
+         where breaker_state = 'open' and breaker_retry_at <= now() and paused_reason = 'circuit_breaker' returning task_id",
     ))
     .fetch_all(pool)
     .await

@@ -47,6 +47,20 @@ pub async fn register(connection: &mut PgConnection, actor: &Registration<'_>) -
     Ok(())
 }
 
+/// Lets one process at a time register, until the caller's transaction ends. Where there are no rows yet that
+/// [`lock_actors`] could lock, others may have them before the caller does.
+///
+/// # Errors
+///
+/// [`ActorsError`] when it could not be waited for.
+pub async fn lock_registration(connection: &mut PgConnection) -> Result<(), ActorsError> {
+    sqlx::query(sql("select pg_advisory_xact_lock(hashtext('botticelli.register'))"))
+        .execute(connection)
+        .await
+        .map_err(ActorsError::writing)?;
+    Ok(())
+}
+
 /// Locks the rows of the named actors until the caller's transaction ends, in the order of their names, so that two who
 /// lock several do not wait for each other. Names without a row are passed over.
 ///

@@ -1,6 +1,6 @@
 //! Making a configuration's actors known to the database, as queues and as actors, in one transaction.
 
-use botticelli_actors::{ActorsError, Registration, lock_actors, retire_missing};
+use botticelli_actors::{ActorsError, Registration, lock_actors, lock_registration, retire_missing};
 use botticelli_database::transaction;
 use botticelli_queue::{QueueError, register_queue};
 use botticelli_settings::Settings;
@@ -30,6 +30,7 @@ pub enum RegisterError {
 pub async fn register_fleet(pool: &PgPool, settings: &Settings, retires: bool) -> Result<Vec<String>, RegisterError> {
     let mut registering = transaction(pool).await.map_err(RegisterError::Transaction)?;
     let names: Vec<String> = settings.actors.keys().cloned().collect();
+    lock_registration(&mut registering).await?;
     // A pause locks the actor and then its queue; to take the queue first would be to wait for each other.
     lock_actors(&mut registering, &names).await?;
     for actor in settings.actors.values() {

@@ -122,6 +122,11 @@ impl Narrative {
         self.target.as_deref().filter(|_| self.stores_output)
     }
 
+    /// Whether anything of it belongs somewhere: its own output, or that of a narrative that it plays.
+    pub fn has_target(&self) -> bool {
+        self.target().is_some() || self.acts.iter().filter_map(Act::composes).any(Self::has_target)
+    }
+
     /// How it is repeated; `None` means once.
     pub fn carousel(&self) -> Option<Carousel> {
         self.carousel

@@ -13,7 +13,6 @@ use crate::problem::{Place, SettingsProblem};
 use crate::secret;
 use crate::sections::Sections;
 use crate::service_links::remove_service_links;
-use crate::settings_error::SettingsError;
 
 /// Variables that begin with [`PREFIX`] and are read elsewhere.
 const READ_ELSEWHERE: [&str; 3] = ["BOTTICELLI_CONFIG", "BOTTICELLI_DATA_DIR", "BOTTICELLI_MODEL"];
@@ -61,12 +60,12 @@ impl Environment {
     }
 
     /// Puts the variables' values into `table`, the file's content.
-    pub(crate) fn overlay(&self, table: Table, working_directory: &Path) -> Result<Overlay, SettingsError> {
+    pub(crate) fn overlay(&self, table: Table, working_directory: &Path) -> Overlay {
         let mut overlay = Overlay {
             table,
             ..Overlay::default()
         };
-        self.well_known(&mut overlay, working_directory)?;
+        self.well_known(&mut overlay, working_directory);
         let actors = actor_names(&overlay.table);
         let known = keys::variables(actors.iter().map(String::as_str));
         for (name, value) in &self.variables {
@@ -82,11 +81,11 @@ impl Environment {
                 }
             }
         }
-        Ok(overlay)
+        overlay
     }
 
     /// The variables that other programs use too.
-    fn well_known(&self, overlay: &mut Overlay, working_directory: &Path) -> Result<(), SettingsError> {
+    fn well_known(&self, overlay: &mut Overlay, working_directory: &Path) {
         for (direct, file) in [
             ("DATABASE_URL", "DATABASE_URL_FILE"),
             ("DISCORD_TOKEN", "DISCORD_TOKEN_FILE"),
@@ -107,11 +106,16 @@ impl Environment {
             }
         }
         if let Some(path) = self.variables.get("DATABASE_URL_FILE") {
-            let url = secret::read_file("DATABASE_URL_FILE", &working_directory.join(path))?;
             let key = ["server".to_owned(), "database_url".to_owned()];
-            overlay.set("DATABASE_URL_FILE", &key, url.expose_secret());
+            match secret::read_file("DATABASE_URL_FILE", &working_directory.join(path)) {
+                Ok(url) => overlay.set("DATABASE_URL_FILE", &key, url.expose_secret()),
+                Err(error) => {
+                    let text = error.to_string();
+                    let text = text.strip_prefix("`DATABASE_URL_FILE`: ").unwrap_or(&text);
+                    overlay.refuse("DATABASE_URL_FILE", text.to_owned());
+                }
+            }
         }
-        Ok(())
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn load(
     };
 
     let environment = Environment::new(variables);
-    let overlay = environment.overlay(rest, working_directory)?;
+    let overlay = environment.overlay(rest, working_directory);
     let mut sections: Sections = Sections::deserialize(overlay.table).map_err(|error| SettingsError::Invalid {
         problems: vec![SettingsProblem {
             place: Place::File(document.location(&[])),

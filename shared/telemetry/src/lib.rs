@@ -18,5 +18,5 @@ pub mod names;
 
 pub use exposition::{Exposition, local_metrics};
 pub use metrics::{ActiveRun, Metrics, PauseReason, PostOutcome, Status, TokenKind};
-pub use start::{Flushed, LogFormat, Telemetry, TelemetryOptions, prepare, start};
+pub use start::{Flushed, LogFormat, Telemetry, TelemetryOptions, check_log_filter, prepare, start};
 pub use telemetry_error::TelemetryError;

@@ -81,6 +81,27 @@ pub fn start(options: TelemetryOptions) -> Result<Telemetry, TelemetryError> {
     Ok(telemetry)
 }
 
+/// Says whether a log filter parses.
+///
+/// # Errors
+///
+/// [`TelemetryError::Filter`] when it does not.
+pub fn check_log_filter(log_filter: &str) -> Result<(), TelemetryError> {
+    filter(log_filter).map(drop)
+}
+
+fn filter(log_filter: &str) -> Result<EnvFilter, TelemetryError> {
+    let quieted = if log_filter.contains(ACTOR_LIBRARY) {
+        log_filter.to_owned()
+    } else {
+        format!("{log_filter},{ACTOR_LIBRARY}=warn")
+    };
+    EnvFilter::try_new(quieted).map_err(|source| TelemetryError::Filter {
+        filter: log_filter.to_owned(),
+        source,
+    })
+}
+
 /// Like [`start`], but leaves the subscriber to the caller, who may install it for one thread only.
 ///
 /// # Errors
@@ -96,20 +117,7 @@ pub fn prepare(options: TelemetryOptions) -> Result<(Telemetry, Dispatch), Telem
         otlp_endpoint,
         ansi,
     } = options;
-    let quieted = if log_filter.contains(ACTOR_LIBRARY) {
-        log_filter.clone()
-    } else {
-        format!("{log_filter},{ACTOR_LIBRARY}=warn")
-    };
-    let filter = match EnvFilter::try_new(quieted) {
-        Ok(filter) => filter,
-        Err(source) => {
-            return Err(TelemetryError::Filter {
-                filter: log_filter,
-                source,
-            });
-        }
-    };
+    let filter = filter(&log_filter)?;
     let resource = describe(service_role, &instance_id);
     let collector = otlp_endpoint.map(Collector::at).transpose()?;
     let push = collector.as_ref().map(Collector::metric_exporter).transpose()?;

@@ -139,7 +139,7 @@ impl TomlError {
         } else {
             let detail = match unknown(message, "unknown variant `") {
                 Some((value, expected)) => format!("unknown value `{value}`{}", way_out_of_value(&value, &expected)),
-                None => one_line(message),
+                None => in_plain_words(&one_line(message)),
             };
             Self::Value {
                 location,
@@ -199,6 +199,29 @@ fn of_key(key: &str) -> String {
     } else {
         format!("key `{key}`: ")
     }
+}
+
+/// What serde says it expected, for people who do not write Rust.
+fn in_plain_words(message: &str) -> String {
+    let Some((found, expected)) = message.rsplit_once(", expected ") else {
+        return message.to_owned();
+    };
+    let plain = match expected {
+        "u8" => "a whole number from 0 to 255",
+        "a nonzero u8" => "a whole number from 1 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "a nonzero u16" => "a whole number from 1 to 65535",
+        "u32" => "a whole number from 0 to 4294967295",
+        "a nonzero u32" => "a whole number from 1 to 4294967295",
+        "i64" | "u64" | "usize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a boolean" => "true or false",
+        "a map" => "a table",
+        "a sequence" => "a list",
+        other if other.starts_with("struct ") => "a table",
+        other => other,
+    };
+    format!("{found}, expected {plain}")
 }
 
 fn one_line(message: &str) -> String {

@@ -11,7 +11,8 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::{
     outcome::{Outcome, chain},
-    record::{RecordError, Recorded, record, record_refused},
+    record::{Recorded, record, record_refused},
+    record_error::RecordError,
     shop::{ActorSpec, Shop},
 };
 

@@ -121,11 +121,7 @@ fn gathered(narrative: &str, rounds: &[Need]) -> Outcome {
             "rounds_cancelled": cancelled,
             "potential_posts": posts,
         }),
-        work: match (completed, failures.is_empty()) {
-            (0, true) => Work::Nothing("all of its rounds were cancelled".to_owned()),
-            (0, false) => Work::Wasted,
-            _ => Work::Gathered,
-        },
+        work: if completed == 0 { Work::Wasted } else { Work::Gathered },
         // Their acts are counted where they were played.
         succeeded: 0,
         failures,

@@ -118,6 +118,30 @@ async fn rounds_that_a_person_cancels_are_no_failures_of_the_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_run_whose_rounds_were_all_cancelled_is_cancelled_and_has_as_many_tries_as_they() {
+    let bench = bench().await;
+    bench.llm.hold();
+    bench
+        .database
+        .execute(r#"select botticelli.enqueue('generation', '{"iterations": 2}', max_attempts => 2)"#)
+        .await;
+    bench.llm.request(1).await;
+    let tries = "select distinct max_attempts from botticelli.jobs";
+    assert_eq!(bench.database.rows(tries).await, ["2"]);
+    bench
+        .database
+        .execute("select botticelli.cancel(2); select botticelli.cancel(3)")
+        .await;
+    bench.ended(3).await;
+    let run = "select state, reason from botticelli.job(1)";
+    assert_eq!(
+        bench.database.row(run).await,
+        "cancelled|all of its rounds were cancelled"
+    );
+    assert_eq!(bench.database.row(FAILURES).await, "0");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_generation_with_one_round_is_one_job() {
     let bench = bench().await;
     bench.enqueue("generation").await;
@@ -132,15 +156,23 @@ async fn a_generation_with_one_round_is_one_job() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_round_that_there_is_not_is_refused() {
     let bench = bench().await;
+    let beyond = r#"select botticelli.enqueue('generation', '{"iterations": 2, "round": 3}')"#;
+    let refused = sqlx::query(beyond).execute(&bench.database.pool).await.unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains(r#"argument "round" of queue "generation" must be one of the 2 rounds, not 3"#),
+        "{refused}"
+    );
     bench
         .database
-        .execute(r#"select botticelli.enqueue('generation', '{"iterations": 2, "round": 3}')"#)
+        .execute(r#"select botticelli.enqueue('generation', '{"round": 3}')"#)
         .await;
     bench.ended(1).await;
     let reason = "select reason from botticelli.dead_jobs";
     assert_eq!(
         bench.database.row(reason).await,
-        "narrative `say` has no round 3; it is repeated 2 times"
+        "narrative `say` has no round 3; it is repeated 1 times"
     );
 }
 

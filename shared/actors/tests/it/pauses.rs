@@ -146,10 +146,10 @@ async fn a_pause_of_everything_holds_for_actors_that_come_later_and_leaves_other
     failed(&database).await;
     assert!(failed(&database).await.tripped);
     pause_all(pool, "ops").await.unwrap();
-    // Asking again changes nothing, and a breaker that would let one run through is not one any more.
+    // Asking again changes nothing, and no breaker lets a run through.
     pause_all(pool, "ops").await.unwrap();
     assert!(cool_down(&database).await.is_empty());
-    assert_eq!(database.row(STATE).await, "t|everything|ops|closed|2");
+    assert_eq!(database.row(STATE).await, "t|everything|ops|open|2");
     database
         .execute("insert into botticelli.queues (name, kind, max_attempts) values ('late', 'late', 3)")
         .await;
@@ -159,6 +159,9 @@ async fn a_pause_of_everything_holds_for_actors_that_come_later_and_leaves_other
         ["generation|t", "late|t", "own|t", "posting|t"]
     );
     resume_all(pool).await.unwrap();
+    // The breaker is open as before, and lets one run through when it was to.
+    assert_eq!(database.row(STATE).await, "t|circuit_breaker||open|2");
+    assert_eq!(cool_down(&database).await, ["generation"]);
     assert_eq!(
         database.rows(QUEUES).await,
         ["generation|f", "late|f", "own|f", "posting|t"]

@@ -26,7 +26,7 @@ async fn a_transaction_brings_the_limits_and_takes_them_along() -> TestResult {
     let before: String = sqlx::query_scalar(LIMITS).fetch_one(&database.pool).await?;
     let mut transaction = begin(&database.pool).await?;
     let limits: String = sqlx::query_scalar(LIMITS).fetch_one(&mut *transaction).await?;
-    assert_eq!(limits, "30s 1min");
+    assert_eq!(limits, "30s 10s");
     transaction.commit().await?;
     let after: String = sqlx::query_scalar(LIMITS).fetch_one(&database.pool).await?;
     assert_eq!(after, before);

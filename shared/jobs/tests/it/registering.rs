@@ -37,3 +37,19 @@ async fn a_registration_and_a_pause_do_not_wait_for_each_other() {
     let queue = "select is_paused from botticelli.queues where name = 'posting' and max_attempts < 1000";
     assert_eq!(database.rows(queue).await, ["t"]);
 }
+
+#[tokio::test]
+async fn any_number_of_processes_may_be_the_first() {
+    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+    let settings = Settings::load_in(root, None, []).unwrap();
+    let database = database().await;
+    for _ in 0..5 {
+        let registering = (0..8).map(|process| register_fleet(&database.pool, &settings, process == 0));
+        for registered in futures_util::future::join_all(registering).await {
+            registered.unwrap();
+        }
+        database
+            .execute("delete from botticelli.actor_server_state; delete from botticelli.queues")
+            .await;
+    }
+}

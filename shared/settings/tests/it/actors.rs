@@ -148,7 +148,7 @@ fn values_out_of_range_are_refused() -> TestResult {
         (
             "posting",
             "slots = 0",
-            "slots`: invalid value: integer `0`, expected a nonzero u16",
+            "slots`: invalid value: integer `0`, expected a whole number from 1 to 65535",
         ),
     ] {
         let refused = refusal(&section(name, line), &[])?;

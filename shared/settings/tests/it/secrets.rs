@@ -104,11 +104,14 @@ fn a_secret_file_that_cannot_be_used_is_named() -> TestResult {
     };
     assert_eq!(
         said(&[("DATABASE_URL_FILE", "missing")]),
-        Err("`DATABASE_URL_FILE`: secret file `missing` could not be read; check that it exists and that this user may read it".to_owned())
+        Err("environment variable `DATABASE_URL_FILE`: secret file `missing` could not be read; check that it exists and that this user may read it".to_owned())
     );
     assert_eq!(
         said(&[("DATABASE_URL_FILE", "empty")]),
-        Err("`DATABASE_URL_FILE`: secret file `empty` is empty; write the secret into it".to_owned())
+        Err(
+            "environment variable `DATABASE_URL_FILE`: secret file `empty` is empty; write the secret into it"
+                .to_owned()
+        )
     );
     Ok(())
 }

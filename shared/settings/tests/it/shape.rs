@@ -32,11 +32,11 @@ fn a_value_of_the_wrong_type_is_refused_with_its_key() -> TestResult {
     for (text, expected) in [
         (
             "[server]\napi_port = 70000\n",
-            "`botticelli.toml`:2:12: key `server.api_port`: invalid value: integer `70000`, expected u16",
+            "`botticelli.toml`:2:12: key `server.api_port`: invalid value: integer `70000`, expected a whole number from 0 to 65535",
         ),
         (
             "[queue]\nmax_attempts = 0\n",
-            "`botticelli.toml`:2:16: key `queue.max_attempts`: invalid value: integer `0`, expected a nonzero u16",
+            "`botticelli.toml`:2:16: key `queue.max_attempts`: invalid value: integer `0`, expected a whole number from 1 to 65535",
         ),
         (
             "[queue]\nlease = \"8\"\n",

@@ -72,7 +72,7 @@ const CODE: &[(&[&str], &[&str])] = &[
     ),
     (
         &["Utc::now(", "Local::now(", "Instant::now(", "SystemTime::now("],
-        &["shared/schedule/src/clock.rs"],
+        &["shared/schedule/src/clock.rs", "shared/queue/src/stray_watch.rs"],
     ),
 ];
 

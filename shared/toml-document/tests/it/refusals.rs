@@ -75,11 +75,11 @@ fn every_mistake_names_its_place_its_key_and_the_way_out() {
         ),
         (
             "[actors.a]\nschedule = 'x'\nattempts = 'many'\n",
-            "`config/botticelli.toml`:3:12: key `actors.a.attempts`: invalid type: string \"many\", expected u32",
+            "`config/botticelli.toml`:3:12: key `actors.a.attempts`: invalid type: string \"many\", expected a whole number from 0 to 4294967295",
         ),
         (
             "[actors.a]\nschedule = 'x'\nattempts = -1\n",
-            "`config/botticelli.toml`:3:12: key `actors.a.attempts`: invalid value: integer `-1`, expected u32",
+            "`config/botticelli.toml`:3:12: key `actors.a.attempts`: invalid value: integer `-1`, expected a whole number from 0 to 4294967295",
         ),
         (
             "[actors.a]\nschedule = 'x'\noverlap = 'qeue'\n",
@@ -99,7 +99,7 @@ fn every_mistake_names_its_place_its_key_and_the_way_out() {
         ),
         (
             "actors = 3\n",
-            "`config/botticelli.toml`:1:10: key `actors`: invalid type: integer `3`, expected a map",
+            "`config/botticelli.toml`:1:10: key `actors`: invalid type: integer `3`, expected a table",
         ),
         (
             "a = \n",
@@ -165,7 +165,7 @@ colum = 'c'
         told,
         [
             "`f`:2:12: key `actors.a.schedule`: invalid type: integer `7`, expected a string",
-            "`f`:3:12: key `actors.a.attempts`: invalid type: string \"many\", expected u32",
+            "`f`:3:12: key `actors.a.attempts`: invalid type: string \"many\", expected a whole number from 0 to 4294967295",
             "`f`:4:1: unknown key `zebra`; the keys here are `schedule`, `attempts`, `overlap`",
             "`f`:5:1: missing key `schedule` in `actors.b`",
             "`f`:9:11: key `actors.c.overlap`: unknown value `qeue`; did you mean `queue`?",

@@ -41,7 +41,7 @@ union all
 select format('history %s %s ran %s', line, state, case when attempted_at is null then 'false' else 'true' end)
 from job_lines where is_over
 union all
-select format('dead %s %s %s', id, state, reason) from botticelli.dead_jobs
+select format('dead %s %s %s', id, state, regexp_replace(reason, ', [0-9].*', '')) from botticelli.dead_jobs
 union all
 select format('claim %s open %s keys %s', line, open, case when has_keys then 'true' else 'false' end)
 from claim_lines where open is not null

@@ -303,7 +303,7 @@ async fn a_child_that_cannot_be_leaves_the_job_with_its_worker() {
     let mut connection = bench.database.pool.acquire().await.unwrap();
     let wrong = WorkflowJob::new("x", "postings", json!({}));
     let refused = await_children(&mut connection, parent.lease, &[wrong], OnFailure::Run, None).await;
-    assert!(matches!(refused, Err(QueueError::Invalid(reason)) if reason.starts_with("unknown queue \"postings\"")));
+    assert!(matches!(refused, Err(QueueError::Invalid(reason)) if reason.contains("unknown queue \"postings\"")));
     bench.finish(&parent).await;
 }
 

@@ -49,15 +49,22 @@ async fn what_cannot_be_meant_is_refused_by_its_name_and_nothing_is_enqueued() {
             r#"[{"name": "a", "queue": "posting", "run_at": "soon"}]"#,
             r#"job "a" of the workflow: invalid input syntax for type timestamp with time zone: "soon""#,
         ),
-        (r#"[{"name": "a", "queue": "postings"}]"#, r#"unknown queue "postings""#),
-        (r#"[{"name": "a"}]"#, r#"unknown queue "NULL""#),
+        (
+            r#"[{"name": "a", "queue": "postings"}]"#,
+            r#"job "a" of the workflow: unknown queue "postings""#,
+        ),
+        (r#"[{"name": "a"}]"#, r#""queue" of job "a" is missing"#),
+        (
+            r#"[{"name": "a", "queue": "posting", "max_attempts": "3"}]"#,
+            r#""max_attempts" of job number 1 of the workflow must be a whole number, not "3""#,
+        ),
         (
             r#"[{"name": "a", "queue": "posting", "args": {"limits": 1}}]"#,
-            r#"unknown argument "limits" for queue "posting" (kind posting)"#,
+            r#"job "a" of the workflow: unknown argument "limits" for queue "posting" (kind posting)"#,
         ),
         (
             r#"[{"name": "a", "queue": "posting", "version": 0}]"#,
-            r#"version of the args of queue "posting" must be from 1 to 32767, not 0"#,
+            r#"job "a" of the workflow: version of the args of queue "posting" must be from 1 to 32767, not 0"#,
         ),
     ] {
         let statement = format!("select botticelli.enqueue_workflow('{jobs}')");

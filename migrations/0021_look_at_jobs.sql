@@ -1,4 +1,7 @@
--- What a job is limited by can be seen. Owner: shared/queue.
+-- What a job is limited by can be seen, and no job is claimed before it is enqueued. Owner: shared/queue.
+
+-- A claim may begin before the commit that it finds a job of.
+alter table botticelli.claims alter claimed_at set default clock_timestamp();
 
 drop function botticelli.job(bigint);
 
