@@ -28,12 +28,16 @@ impl Desk {
 
     /// What `botticelli jobs …` says, and its exit code.
     async fn run(&self, args: &[&str]) -> (String, Option<i32>) {
+        self.botticelli(&[&["jobs"], args].concat()).await
+    }
+
+    /// What `botticelli …` says, and its exit code.
+    async fn botticelli(&self, args: &[&str]) -> (String, Option<i32>) {
         let mut command = command(PathBuf::from(env!("CARGO_BIN_EXE_botticelli")));
         command
             .env("DATABASE_URL", &self.database.url)
             .env("BOTTICELLI_DATA_DIR", self.home.path())
             .env("USER", "alice")
-            .arg("jobs")
             .args(args);
         let mut process = Process::spawn(command);
         let code = process.exit().await.code();
@@ -284,4 +288,114 @@ async fn a_process_that_runs_a_cancelled_job_goes_on_with_the_next_one() {
     desk.database
         .until("exists (select from botticelli.job_history where queue = 'posting')")
         .await;
+}
+
+#[tokio::test]
+async fn a_job_is_enqueued_for_later_only_once_and_as_it_is_asked_for() {
+    let desk = Desk::new().await;
+    let later = [
+        "enqueue",
+        "posting",
+        "--in",
+        "2h",
+        "--unique-by",
+        "--priority",
+        "-3",
+        "--max-attempts",
+        "2",
+    ];
+    let said = desk.botticelli(&[&later[..], &["--limit-key", "t"]].concat()).await;
+    assert_eq!(said, ("enqueued job 1 for posting".to_owned(), Some(0)));
+    let said = desk.botticelli(&["enqueue", "posting", "--unique-by"]).await;
+    assert_eq!(said, ("job 1 of posting is there already".to_owned(), Some(0)));
+    let job =
+        "select priority, max_attempts, limit_key, run_at > now() + interval '1 hour' from botticelli.waiting_jobs";
+    assert_eq!(desk.database.row(job).await, "-3|2|t|t");
+    let limits = [
+        "enqueue",
+        "posting",
+        r#"{"limit": 2}"#,
+        "--unique-by",
+        "limit",
+        "--at",
+        "2100-01-01T00:00:00Z",
+    ];
+    let said = desk
+        .botticelli(&[&limits[..], &["--not-after", "2100-01-02T00:00:00Z"]].concat())
+        .await;
+    assert_eq!(said, ("enqueued job 3 for posting".to_owned(), Some(0)));
+    let (said, code) = desk.botticelli(&["enqueue", "posting", "--unique-by", "limits"]).await;
+    assert_eq!(code, Some(1));
+    assert!(said.contains("unknown argument \"limits\" in unique_by"), "{said}");
+    let (said, code) = desk.botticelli(&["enqueue", "posting", "--at", "soon"]).await;
+    assert_eq!(code, Some(2));
+    assert!(said.contains("invalid value 'soon' for '--at <TIME>'"), "{said}");
+    // Lists say when they are not all.
+    assert!(
+        desk.says(&["list", "--limit", "1"])
+            .await
+            .ends_with("the first 1; --limit shows more")
+    );
+}
+
+#[tokio::test]
+async fn config_check_tells_what_is_wrong_with_every_actor_and_which_secrets_are_missing() {
+    let desk = Desk::new().await;
+    let file = desk.home.path().join("botticelli.toml");
+    let narratives = "
+toc = [\"tip\"]
+[narrative]
+name = \"tip\"
+description = \"A tip.\"
+[acts]
+tip = \"Give a tip.\"
+";
+    std::fs::write(desk.home.path().join("tips.toml"), narratives).unwrap();
+    let settings = |rest: &str| {
+        format!(
+            "{rest}
+[actors.generation]
+narrative = \"tips.toml\"
+narrative_name = \"tip\"
+[actors.posting]
+narrative = \"tips.toml\"
+narrative_name = \"tip\"
+platform = \"discord\"
+channel_id = \"1\"
+[actors.curation]
+narrative = \"nosuch.toml\"
+narrative_name = \"tip\"
+"
+        )
+    };
+    std::fs::write(&file, settings("[telemetry]\nlog = \",,=\"")).unwrap();
+    let check = ["config", "check", file.to_str().unwrap()];
+    let (said, code) = desk.botticelli(&check).await;
+    assert_eq!(code, Some(1), "{said}");
+    for wrong in [
+        "key `telemetry.log`: log filter `,,=` does not parse",
+        "actor `generation`: no output of generation narrative `tip` is meant to be a post",
+        "actor `posting`: posting narrative `tip` asks a model",
+        "actor `curation`: narrative `nosuch.toml` was not found",
+    ] {
+        assert!(said.contains(wrong), "{wrong}\n{said}");
+    }
+
+    std::fs::write(
+        &file,
+        "[actors.posting]\nnarrative = \"p.toml\"\nnarrative_name = \"post\"\nplatform = \"discord\"\nchannel_id = \"1\"\n",
+    )
+    .unwrap();
+    let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    std::fs::copy(
+        root.join("config/narratives/discord/posting_schedule.toml"),
+        desk.home.path().join("p.toml"),
+    )
+    .unwrap();
+    let (said, code) = desk.botticelli(&check).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert!(
+        said.contains("warning: the token of the Discord bot is not set"),
+        "{said}"
+    );
 }

@@ -15,6 +15,7 @@ mod consuming;
 mod dead_letters;
 mod deadlocks;
 mod enqueuing;
+mod granting;
 mod limiting;
 mod looking;
 mod lost_answers;

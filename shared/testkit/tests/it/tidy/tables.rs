@@ -79,3 +79,40 @@ fn every_table_of_the_migrations_has_an_owner() -> Result<(), Box<dyn Error>> {
     assert!(orphans.is_empty(), "migrations/README.md names no room for {orphans:?}");
     Ok(())
 }
+
+#[test]
+fn functions_that_were_written_anew_are_listed_with_their_last_file() -> Result<(), Box<dyn Error>> {
+    let mut written = BTreeMap::<String, Vec<String>>::new();
+    for entry in fs::read_dir(root().join("migrations"))? {
+        let path = entry?.path();
+        let number = path.file_name().map(|name| name.to_string_lossy()[..4].to_owned());
+        let text = fs::read_to_string(&path)?;
+        for line in text.lines() {
+            let begins = ["create function ", "create or replace function "];
+            if begins.iter().any(|begin| line.starts_with(begin)) {
+                let name = named_in(line).next().unwrap_or_default().to_owned();
+                written.entry(name).or_default().extend(number.clone());
+            }
+        }
+    }
+    let mut anew = BTreeMap::new();
+    for (name, mut files) in written {
+        files.sort();
+        files.dedup();
+        if let [_, .., last] = files.as_slice() {
+            anew.insert(name, last.clone());
+        }
+    }
+    let text = fs::read_to_string(root().join("migrations/README.md"))?;
+    let rows = text
+        .lines()
+        .map(cells)
+        .skip_while(|cells| cells[..] != ["function", "file"])
+        .skip(2);
+    let listed: BTreeMap<String, String> = rows
+        .take_while(|cells| cells.len() == 2)
+        .map(|cells| (cells[0].to_owned(), cells[1].to_owned()))
+        .collect();
+    assert_eq!(listed, anew, "the second table of migrations/README.md");
+    Ok(())
+}
