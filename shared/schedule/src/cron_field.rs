@@ -3,7 +3,10 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
+use chrono::{Datelike, NaiveDate};
+
 use crate::schedule_error::Problem;
+use crate::special_day::SpecialDay;
 
 /// Which field, with its bounds and names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,16 +74,22 @@ impl Unit {
 pub(crate) struct Field {
     unit: Unit,
     values: BTreeSet<u16>,
+    /// Days beside `values` that depend on the month.
+    special_days: Vec<SpecialDay>,
     starts_with_star: bool,
 }
 
 impl Field {
     /// Reads a field; `start` is where it begins in the schedule's text.
     pub(crate) fn parse(unit: Unit, text: &str, start: usize) -> Result<Self, Problem> {
-        let mut values = BTreeSet::new();
+        let (mut values, mut special_days) = (BTreeSet::new(), Vec::new());
         let mut at = start;
         for part in text.split(',') {
-            values.extend(parse_part(unit, part, at..at + part.len())?);
+            let span = at..at + part.len();
+            match SpecialDay::parse(unit, part, &span) {
+                Some(day) => special_days.push(day?),
+                None => values.extend(parse_part(unit, part, span)?),
+            }
             at += part.len() + 1;
         }
         if unit == Unit::Weekday && values.remove(&7) {
@@ -89,6 +98,7 @@ impl Field {
         Ok(Self {
             unit,
             values,
+            special_days,
             starts_with_star: text.starts_with(['*', '?']),
         })
     }
@@ -100,6 +110,7 @@ impl Field {
         Self {
             unit,
             values: (first..=last).collect(),
+            special_days: Vec::new(),
             starts_with_star: true,
         }
     }
@@ -109,6 +120,7 @@ impl Field {
         Self {
             unit,
             values: BTreeSet::from([0]),
+            special_days: Vec::new(),
             starts_with_star: false,
         }
     }
@@ -119,6 +131,26 @@ impl Field {
 
     pub(crate) fn contains(&self, value: u32) -> bool {
         u16::try_from(value).is_ok_and(|value| self.values.contains(&value))
+    }
+
+    /// Whether a day field has `date`.
+    pub(crate) fn includes(&self, date: NaiveDate) -> bool {
+        let value = if self.unit == Unit::Weekday {
+            date.weekday().num_days_from_sunday()
+        } else {
+            date.day()
+        };
+        self.contains(value) || self.special_days.iter().any(|day| day.includes(date))
+    }
+
+    /// The days that no list of values can say.
+    pub(crate) fn special_days(&self) -> &[SpecialDay] {
+        &self.special_days
+    }
+
+    /// Whether it begins with `*`, as one does that leaves its unit open.
+    pub(crate) fn starts_with_star(&self) -> bool {
+        self.starts_with_star
     }
 
     pub(crate) fn is_full(&self) -> bool {
@@ -186,7 +218,7 @@ fn week_end(unit: Unit, from: u16, to: u16) -> u16 {
     }
 }
 
-fn parse_value(unit: Unit, text: &str, start: usize) -> Result<u16, Problem> {
+pub(crate) fn parse_value(unit: Unit, text: &str, start: usize) -> Result<u16, Problem> {
     let span = start..start + text.len();
     let name = unit.name();
     if text.is_empty() {
@@ -206,9 +238,7 @@ fn parse_value(unit: Unit, text: &str, start: usize) -> Result<u16, Problem> {
     if let Some((value, _)) = known {
         return Ok(value);
     }
-    let problem = if is_quartz_extension(unit, text) {
-        format!("{name} `{text}`: `L`, `W` and `#` are not supported; list the days")
-    } else if names.is_empty() {
+    let problem = if names.is_empty() {
         format!("{name} `{text}` is not a number in {first}-{last}")
     } else {
         format!(
@@ -217,17 +247,6 @@ fn parse_value(unit: Unit, text: &str, start: usize) -> Result<u16, Problem> {
         )
     };
     Err(Problem::new(problem, span))
-}
-
-/// Whether this is one of the extensions that Quartz made popular: `L`, `LW`, `15W`, `5L`, `MON#2`.
-fn is_quartz_extension(unit: Unit, text: &str) -> bool {
-    if !matches!(unit, Unit::DayOfMonth | Unit::Weekday) {
-        return false;
-    }
-    let text = text.to_ascii_uppercase();
-    let day = text.trim_end_matches(['L', 'W']);
-    let is_day = day.bytes().all(|byte| byte.is_ascii_digit()) || WEEKDAYS.contains(&day);
-    text.contains('#') || (day.len() < text.len() && is_day)
 }
 
 /// Reads a step and refuses one that never takes effect: `*/90` in the minutes would be due every hour.

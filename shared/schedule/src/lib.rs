@@ -16,15 +16,21 @@
 mod clock;
 mod cron_expression;
 mod cron_field;
+mod describe;
 mod duration;
+mod exclusion;
 mod interval;
 mod longest_gap;
 mod offset;
+mod rule;
 mod schedule;
 mod schedule_error;
+mod special_day;
+mod zone;
 
 pub use clock::{Clock, ManualClock, Stopwatch, SystemClock};
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use offset::TickOffset;
 pub use schedule::{Schedule, ScheduleKind};
 pub use schedule_error::ScheduleError;
+pub use zone::{Zone, ZoneError};

@@ -43,6 +43,11 @@ impl ScheduleError {
         &self.problem.text
     }
 
+    /// The schedule's text, runs of white space made one space; its beginning when it is too long to be read.
+    pub fn shown(&self) -> &str {
+        &self.schedule
+    }
+
     /// The bytes to blame in the schedule's text, after runs of white space were made one space.
     pub fn span(&self) -> Range<usize> {
         self.problem.span.clone()
@@ -59,7 +64,7 @@ impl fmt::Display for ScheduleError {
         write!(
             f,
             "schedule `{schedule}`: {text}\n  {schedule}\n  {indent}{carets}\nwrite `every <duration>` such as `every 2 hours`, or a \
-             cron expression such as `0 9 * * MON-FRI` or `@daily`; `immediate` and `manual` are schedules too",
+             cron expression such as `0 9 * * MON-FRI` or `@daily`; `at <time>`, `immediate` and `manual` are schedules too",
             text = problem.text,
         )
     }

@@ -3,7 +3,7 @@
 use botticelli_schedule::Schedule;
 
 const FORMS: &str = "write `every <duration>` such as `every 2 hours`, or a cron expression such as `0 9 * * MON-FRI` or \
-                     `@daily`; `immediate` and `manual` are schedules too";
+                     `@daily`; `at <time>`, `immediate` and `manual` are schedules too";
 
 /// The problem and the marked bytes.
 fn refusal(text: &str) -> (String, String) {
@@ -119,26 +119,6 @@ fn cron_forms_that_mean_something_else_elsewhere_are_refused_with_the_way_out() 
             "90",
         ),
         ("0 0 */40 * *", "step `40` leaves the range of the day of month", "40"),
-        (
-            "0 0 L * *",
-            "day of month `L`: `L`, `W` and `#` are not supported; list the days",
-            "L",
-        ),
-        (
-            "0 0 15W * *",
-            "day of month `15W`: `L`, `W` and `#` are not supported; list the days",
-            "15W",
-        ),
-        (
-            "0 0 * * MON#2",
-            "weekday `MON#2`: `L`, `W` and `#` are not supported; list the days",
-            "MON#2",
-        ),
-        (
-            "0 0 * * 5L",
-            "weekday `5L`: `L`, `W` and `#` are not supported; list the days",
-            "5L",
-        ),
         ("? * * * *", "minute `?` is not a number in 0-59", "?"),
         ("0 0 31 2 *", "no such date exists, so it is never due", "0 0 31 2 *"),
         (
@@ -148,7 +128,7 @@ fn cron_forms_that_mean_something_else_elsewhere_are_refused_with_the_way_out() 
         ),
         (
             "CRON_TZ=Europe/Berlin 0 9 * * *",
-            "a time zone is not accepted; cron expressions are read in UTC",
+            "a time zone has no place here; set `timezone`",
             "CRON_TZ=Europe/Berlin",
         ),
         (

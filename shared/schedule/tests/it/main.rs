@@ -3,10 +3,14 @@
 mod clock;
 mod cron_meaning;
 mod cron_oracle;
+mod descriptions;
 mod error_texts;
 mod intervals;
 mod longest_silence;
+mod several_entries;
+mod special_days;
 mod text_form;
+mod zones;
 
 use botticelli_schedule::{Schedule, TickOffset};
 use chrono::{DateTime, Utc};
