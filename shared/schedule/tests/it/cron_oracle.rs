@@ -3,13 +3,107 @@
 use std::str::FromStr;
 
 use botticelli_schedule::{Schedule, TickOffset};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Offset, TimeDelta, TimeZone, Utc};
+use chrono_tz::{TZ_VARIANTS, Tz};
 use croner::Cron;
 
 use crate::{Numbers, TestResult};
 
 const PATTERNS: usize = 400;
 const INSTANTS_PER_PATTERN: usize = 10;
+/// So many (expression, zone, instant) are compared unless it is said.
+const TRIPLES: &str = "BOTTICELLI_TEST_SCHEDULE_TRIPLES";
+const FEW_TRIPLES: usize = 5_000;
+
+/// In any zone. Half of the instants are near a change of its clocks.
+#[test]
+fn every_tick_in_every_zone_agrees_with_an_independent_implementation() -> TestResult {
+    let triples = std::env::var(TRIPLES).ok().and_then(|triples| triples.parse().ok());
+    let triples = triples.unwrap_or(FEW_TRIPLES);
+    let mut numbers = Numbers(0x0dd_ba11);
+    let mut compared = 0;
+    while compared < triples {
+        let pattern = zoned_pattern(&mut numbers);
+        let zone = TZ_VARIANTS[usize::try_from(numbers.below(TZ_VARIANTS.len() as u64))?];
+        let Ok(schedule) = Schedule::from_str(&pattern) else {
+            continue;
+        };
+        let schedule = schedule.in_zone(zone.name().parse()?);
+        let oracle = Cron::from_str(&pattern)?;
+        for _ in 0..20 {
+            let mut at = some_instant(&mut numbers)?;
+            if numbers.below(2) == 0 {
+                at = near_a_change(zone, at);
+            }
+            let next = schedule.next_tick(at, TickOffset::NONE).ok_or("no next tick")?;
+            let expected = oracle.find_next_occurrence(&at.with_timezone(&zone), false)?.to_utc();
+            assert_eq!(next, expected, "next tick of `{pattern}` in {zone} from {at}");
+            let latest = schedule.latest_tick(next, TickOffset::NONE);
+            assert_eq!(latest, Some(next), "`{pattern}` in {zone} from {at}");
+            let before = schedule.latest_tick(next - TimeDelta::nanoseconds(1), TickOffset::NONE);
+            assert!(
+                before.is_none_or(|before| before <= at),
+                "`{pattern}` in {zone} from {at}"
+            );
+            compared += 1;
+        }
+    }
+    println!("{compared} triples agree");
+    Ok(())
+}
+
+/// Up to three hours before or after the next change of the zone's clocks within a year; `at` itself where there is none.
+fn near_a_change(zone: Tz, at: DateTime<Utc>) -> DateTime<Utc> {
+    let offset = |at: DateTime<Utc>| zone.offset_from_utc_datetime(&at.naive_utc()).fix();
+    let mut early = at;
+    for _ in 0..73 {
+        let late = early + TimeDelta::days(5);
+        if offset(early) != offset(late) {
+            let mut late = late;
+            let first = offset(early);
+            while late - early > TimeDelta::hours(1) {
+                let middle = early + (late - early) / 2;
+                if offset(middle) == first {
+                    early = middle;
+                } else {
+                    late = middle;
+                }
+            }
+            let shift = i64::from(at.timestamp_subsec_nanos() % 21_600) - 10_800;
+            return early + TimeDelta::seconds(shift + i64::from(at.timestamp_subsec_millis()));
+        }
+        early = late;
+    }
+    at
+}
+
+/// A pattern of which both implementations say the same of clocks that are changed: one fixed time of day, or an open hour.
+/// croner takes a list of hours for an open one; we do not, as Vixie cron does not.
+fn zoned_pattern(numbers: &mut Numbers) -> String {
+    let time = match numbers.below(4) {
+        0 => format!("{} {}", numbers.below(60), numbers.below(24)),
+        1 => format!("{} {}", numbers.below(60), numbers.below(4)),
+        2 => format!("{} *", field(numbers, 0, 59)),
+        _ => format!("*/{} *", numbers.within(1, 30)),
+    };
+    let day_of_month = match numbers.below(4) {
+        0 => field(numbers, 1, 31),
+        1 => ["L", "15W", "1W", "LW"][usize::try_from(numbers.below(4)).unwrap_or(0)].to_owned(),
+        _ => "*".to_owned(),
+    };
+    let weekday = match numbers.below(4) {
+        _ if day_of_month != "*" => "*".to_owned(),
+        0 => field(numbers, 0, 7),
+        1 => ["MON#2", "SUN#L", "FRI#5", "0#1"][usize::try_from(numbers.below(4)).unwrap_or(0)].replace("#L", "L"),
+        _ => "*".to_owned(),
+    };
+    let month = if numbers.below(3) == 0 {
+        field(numbers, 1, 12)
+    } else {
+        "*".to_owned()
+    };
+    format!("{time} {day_of_month} {month} {weekday}")
+}
 
 #[test]
 fn every_tick_agrees_with_an_independent_implementation() -> TestResult {
