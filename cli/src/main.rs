@@ -6,6 +6,7 @@ mod jobs;
 mod migrate;
 mod narrative;
 mod pause;
+mod schedule;
 mod table;
 mod target;
 mod up;
@@ -45,6 +46,9 @@ enum Command {
     /// Look at jobs, end them, give dead ones another chance
     #[command(subcommand)]
     Jobs(jobs::Command),
+    /// Look at schedules
+    #[command(subcommand)]
+    Schedule(schedule::Command),
     /// Look at the settings
     #[command(subcommand)]
     Config(config::Command),
@@ -103,6 +107,7 @@ async fn run(cli: Cli, environment: HashMap<String, String>) -> Result<Ending> {
         Command::Pause(arguments) => pause::run_pause(&arguments, environment).await,
         Command::Resume(arguments) => pause::run_resume(&arguments, environment).await,
         Command::Jobs(command) => jobs::run(command, environment).await,
+        Command::Schedule(command) => schedule::run(command),
         Command::Config(command) => config::run(command, environment),
         Command::Narrative(command) => narrative::run(command, environment).await,
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use botticelli_schedule::{Schedule, ScheduleKind, TickOffset};
+use botticelli_schedule::{Schedule, TickOffset};
 use chrono::{DateTime, Utc};
 
 /// An actor with a schedule.
@@ -38,30 +38,30 @@ pub struct Recorded {
     pub ran_immediately: bool,
 }
 
-/// The ticks to be won now: for each actor at most one, the latest that is due and not recorded. Ticks missed before it,
-/// because no scheduler ran, are not caught up.
+/// The ticks to be won now: for each actor the latest that is due and not recorded, and that of a new configuration. Ticks missed
+/// before it, because no scheduler ran, are not caught up.
 pub fn due_ticks(actors: &[ScheduledActor], recorded: &BTreeMap<String, Recorded>, now: DateTime<Utc>) -> Vec<Tick> {
     let none = Recorded::default();
     actors
         .iter()
-        .filter_map(|actor| {
+        .flat_map(|actor| {
             let recorded = recorded.get(&actor.name).unwrap_or(&none);
-            if actor.schedule.kind() == ScheduleKind::Immediate {
-                return (!recorded.ran_immediately).then(|| Tick {
-                    actor: actor.name.clone(),
-                    at: DateTime::UNIX_EPOCH,
-                    revision: actor.revision.clone(),
-                    is_baseline: false,
-                });
-            }
-            let latest = actor.schedule.latest_tick(now, TickOffset::of(&actor.name))?;
-            let is_new = recorded.latest.is_none_or(|recorded| recorded < latest);
-            is_new.then(|| Tick {
+            let immediate = actor.schedule.is_immediate() && !recorded.ran_immediately;
+            let immediate = immediate.then(|| Tick {
+                actor: actor.name.clone(),
+                at: DateTime::UNIX_EPOCH,
+                revision: actor.revision.clone(),
+                is_baseline: false,
+            });
+            let latest = actor.schedule.latest_tick(now, TickOffset::of(&actor.name));
+            let latest = latest.filter(|latest| recorded.latest.is_none_or(|recorded| recorded < *latest));
+            let recurring = latest.map(|latest| Tick {
                 actor: actor.name.clone(),
                 at: latest,
                 revision: String::new(),
                 is_baseline: recorded.latest.is_none(),
-            })
+            });
+            immediate.into_iter().chain(recurring)
         })
         .collect()
 }
@@ -166,6 +166,19 @@ mod tests {
             },
         )]);
         assert_eq!(due_ticks(&actors, &ran, now), []);
+        Ok(())
+    }
+
+    #[test]
+    fn immediate_beside_others_is_due_for_itself() -> Outcome {
+        let actors = [actor("immediate; 0 9 * * *")?];
+        let now = at("2026-11-23T12:00:00Z")?;
+        let due = due_ticks(&actors, &BTreeMap::new(), now);
+        let due: Vec<_> = due
+            .iter()
+            .map(|tick| (tick.revision.as_str(), tick.is_baseline))
+            .collect();
+        assert_eq!(due, [("r1", false), ("", true)]);
         Ok(())
     }
 

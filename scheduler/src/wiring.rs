@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use botticelli_control::Heartbeat;
-use botticelli_schedule::Clock;
+use botticelli_schedule::{Clock, Zone};
 use botticelli_settings::{ActorSettings, Settings};
 use botticelli_telemetry::Metrics;
 use sha2::{Digest, Sha256};
@@ -95,8 +95,12 @@ pub fn scheduled_actors(settings: &Settings) -> Vec<ScheduledActor> {
 
 /// A fingerprint of everything that is configured about an actor.
 fn revision(actor: &ActorSettings) -> String {
-    let text = serde_json::to_string(actor).unwrap_or_default();
-    let digest = Sha256::digest(text.as_bytes());
+    let mut configured = serde_json::to_value(actor).unwrap_or_default();
+    if let Some(keys) = configured.as_object_mut().filter(|_| actor.timezone == Zone::UTC) {
+        // As it was before there was such a key: an upgrade is no new configuration.
+        keys.remove("timezone");
+    }
+    let digest = Sha256::digest(configured.to_string().as_bytes());
     digest.iter().take(8).fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").ok();
         text

@@ -10,6 +10,7 @@ mod lost_workers;
 mod pipeline;
 mod poolers;
 mod refusals;
+mod schedules;
 mod stage;
 mod stopping;
 mod tracing;

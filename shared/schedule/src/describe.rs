@@ -1,6 +1,7 @@
 //! Schedules in plain English.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use crate::cron_expression::{CronExpression, Fields};
 use crate::cron_field::{Field, Unit};
@@ -40,11 +41,11 @@ pub(crate) fn describe(rules: &[Rule], exclusions: &[Exclusion], zone: Zone) -> 
     let mut text = listed(rules.iter().map(rule).collect(), "and");
     if !exclusions.is_empty() {
         let excluded = exclusions.iter().map(exclusion).collect();
-        text.push_str(&format!(", except {}", listed(excluded, "and")));
+        write!(text, ", except {}", listed(excluded, "and")).ok();
     }
     let has_wall_times = !exclusions.is_empty() || rules.iter().any(|rule| matches!(rule, Rule::Cron(_)));
     if has_wall_times {
-        text.push_str(&format!(" ({zone})"));
+        write!(text, " ({zone})").ok();
     }
     text
 }
@@ -106,7 +107,7 @@ fn times(fields: &Fields) -> String {
     if !on_the_minute {
         parts.push(steps(second, "second"));
     }
-    if !(minute.is_full() && !on_the_minute) {
+    if on_the_minute || !minute.is_full() {
         let past = if on_the_minute { "" } else { "of " };
         parts.push(format!("{past}{}", steps(minute, "minute")));
     }

@@ -56,13 +56,15 @@ impl SpecialDay {
     fn of_week(text: &str, span: &Range<usize>) -> Option<Result<Self, Problem>> {
         let weekday = |text| parse_value(Unit::Weekday, text, span.start).map(|day| u32::from(day % 7));
         if let Some((day, number)) = text.split_once('#') {
-            return Some(weekday(day).and_then(|day| match number.parse() {
-                Ok(number @ 1..=5) => Ok(Self::Nth(day, number)),
-                _ => {
+            let number = number
+                .parse()
+                .ok()
+                .filter(|number| (1..=5).contains(number))
+                .ok_or_else(|| {
                     let problem = format!("a month has a weekday at most 5 times, so `{number}` is not in 1-5");
-                    Err(Problem::new(problem, span.clone()))
-                }
-            }));
+                    Problem::new(problem, span.clone())
+                });
+            return Some(weekday(day).and_then(|day| Ok(Self::Nth(day, number?))));
         }
         let day = text.strip_suffix(['L', 'l'])?;
         if day.is_empty() {

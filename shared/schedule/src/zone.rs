@@ -12,14 +12,14 @@ pub struct Zone(Tz);
 
 /// A text that names no zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{name}` is no time zone{}", suggestion(.near))]
+#[error("`{name}` is no time zone{}", suggestion(*.near))]
 pub struct ZoneError {
     name: String,
     /// The zone that was probably meant.
     near: Option<&'static str>,
 }
 
-fn suggestion(near: &Option<&'static str>) -> String {
+fn suggestion(near: Option<&'static str>) -> String {
     match near {
         Some(near) => format!("; did you mean `{near}`?"),
         None => "; write a name of the IANA database such as `Europe/Berlin`".to_owned(),

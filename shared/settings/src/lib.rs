@@ -31,6 +31,7 @@ mod load;
 mod narrative;
 mod origin;
 mod problem;
+mod schedule_text;
 mod secret;
 mod sections;
 mod service_links;

@@ -2,11 +2,12 @@ use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use botticelli_schedule::{Schedule, format_duration};
-use serde::{Deserialize, Serialize};
+use botticelli_schedule::{Schedule, Zone, ZoneError, format_duration};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::duration_text;
 use crate::problem::Report;
+use crate::schedule_text;
 use crate::sections::queue::{MOST_ATTEMPTS, QueueSettings};
 
 const LONGEST_NAME: usize = 63;
@@ -32,6 +33,9 @@ pub struct ActorSettings {
     pub narrative_name: String,
     /// When it runs. Default: `manual`.
     pub schedule: Schedule,
+    /// The time zone of the schedule's cron expressions and days. Default: UTC.
+    #[serde(serialize_with = "zone_name")]
+    pub timezone: Zone,
     /// Actors after which it runs too, each time one of them finished with output. Default: none.
     pub after: Vec<String>,
     /// Where it posts. Default: `noop`.
@@ -137,7 +141,9 @@ impl fmt::Display for PlatformName {
 pub(crate) struct ActorSection {
     narrative: Option<String>,
     narrative_name: Option<String>,
+    #[serde(default, deserialize_with = "schedule_text::optional")]
     schedule: Option<String>,
+    timezone: Option<String>,
     #[serde(default)]
     platform: PlatformName,
     channel_id: Option<String>,
@@ -179,6 +185,14 @@ impl ActorSection {
                 return None;
             }
         };
+        let timezone = match self.timezone.as_deref().map(str::parse) {
+            None => Zone::UTC,
+            Some(Ok(zone)) => zone,
+            Some(Err::<Zone, ZoneError>(error)) => {
+                report.add(&["actors", name, "timezone"], error.to_string());
+                return None;
+            }
+        };
         let default_limit = if kind == ActorKind::Curation {
             TEN
         } else {
@@ -189,7 +203,8 @@ impl ActorSection {
             kind,
             narrative: self.narrative.clone()?,
             narrative_name: self.narrative_name.clone()?,
-            schedule,
+            schedule: schedule.in_zone(timezone),
+            timezone,
             after: self.after.clone(),
             platform: self.platform,
             channel_id: self.channel_id.clone(),
@@ -296,6 +311,14 @@ impl ActorSection {
             }
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls this with a reference to the field"
+)]
+fn zone_name<S: Serializer>(zone: &Zone, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(zone.name())
 }
 
 fn check_name(name: &str, report: &mut Report<'_>) {

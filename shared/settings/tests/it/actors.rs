@@ -234,3 +234,26 @@ fn an_actor_may_have_tries_and_delays_of_its_own() -> TestResult {
     );
     Ok(())
 }
+
+#[test]
+fn a_schedule_may_be_a_list_and_has_a_time_zone() -> TestResult {
+    let section = |keys: &str| format!("[actors.a]\nnarrative = \"a.toml\"\nnarrative_name = \"a\"\n{keys}\n");
+    let keys = "schedule = [\"0 9 * * *\", \"except 2026-12-24\"]\ntimezone = \"Europe/Berlin\"";
+    let settings = load(&section(keys), &[])?;
+    let actor = &settings.actors["a"];
+    assert_eq!(actor.schedule.as_str(), "0 9 * * *; except 2026-12-24");
+    assert_eq!(actor.schedule.zone(), "Europe/Berlin".parse()?);
+    assert_eq!(
+        refusal(&section("schedule = [\"0 9 * * *\", 7]"), &[])?,
+        "`botticelli.toml`:4:26: key `actors.a.schedule[1]`: invalid type: integer `7`, expected a string"
+    );
+    assert_eq!(
+        refusal(&section("schedule = 7"), &[])?,
+        "`botticelli.toml`:4:12: key `actors.a.schedule`: invalid type: integer `7`, expected a schedule such as \"every 2 hours\", or a list of them"
+    );
+    assert_eq!(
+        refusal(&section("timezone = \"Europe/Berln\""), &[])?,
+        "`botticelli.toml`:4:12: key `actors.a.timezone`: `Europe/Berln` is no time zone; did you mean `Europe/Berlin`?"
+    );
+    Ok(())
+}

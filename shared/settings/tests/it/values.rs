@@ -32,7 +32,7 @@ platform = "discord"
 `botticelli.toml`:15:12: key `actors.posting.schedule`: schedule `every 2 fortnights`: `fortnights` is not a unit; use s, m, h, d or w
   every 2 fortnights
           ^^^^^^^^^^
-write `every <duration>` such as `every 2 hours`, or a cron expression such as `0 9 * * MON-FRI` or `@daily`; `immediate` and `manual` are schedules too";
+write `every <duration>` such as `every 2 hours`, or a cron expression such as `0 9 * * MON-FRI` or `@daily`; `at <time>`, `immediate` and `manual` are schedules too";
     assert_eq!(refusal(text, &[])?, expected);
     Ok(())
 }
