@@ -16,7 +16,7 @@ use botticelli_llm::LanguageModel;
 use botticelli_posts::published;
 use botticelli_process::{Pools, Process, ProcessArguments};
 use botticelli_queue::{JobOptions, NewJob, Source, enqueue_unless_waiting};
-use botticelli_scheduler::Scheduler;
+use botticelli_scheduler::{Scheduler, sync_schedules};
 use botticelli_workers::{ActorSpec, Fleet, WorkerParts, actor_specs, fleet_options, language_model, platforms, shop};
 use clap::Args;
 use secrecy::SecretString;
@@ -94,6 +94,7 @@ async fn fleet(process: &Process, arguments: &Arguments, crew: Crew, url: Option
     for retired in register_fleet(&pool, settings, true).await? {
         tracing::info!("Disabled actor {retired}: the settings no longer have it");
     }
+    sync_schedules(&pool, settings).await?;
     let sidecar = process.sidecar(pool.clone()).await?;
     let since = process.clock.now();
 
@@ -107,8 +108,7 @@ async fn fleet(process: &Process, arguments: &Arguments, crew: Crew, url: Option
     let options = fleet_options(settings, lease, Arc::clone(&process.clock));
     let names: Vec<String> = actors.iter().map(|actor| actor.name.to_string()).collect();
     let fleet = Fleet::start(shop(settings, parts), actors, options, sidecar.heartbeat()).await?;
-    let clock = Arc::clone(&process.clock);
-    let mut scheduler = Scheduler::start(settings, pool.clone(), process.metrics(), clock, sidecar.heartbeat());
+    let mut scheduler = Scheduler::start(settings, pool.clone(), process.metrics(), sidecar.heartbeat());
     sidecar.set_started();
     tracing::info!("Botticelli is up; {}; Ctrl-C stops it", sidecar.addresses());
     if arguments.now {

@@ -1,15 +1,20 @@
 //! Turns schedules into jobs, and looks after what the fleet leaves behind.
 //!
-//! Any number of schedulers may run: a tick belongs to whoever inserts its row, in the transaction that enqueues its job.
+//! Any number of schedulers may run: whoever locks a schedule's row decides its ticks, in the transaction that enqueues their
+//! jobs.
 
 mod maintenance;
 mod plan;
-mod tick_log;
+mod round;
+mod row;
+mod store;
+mod sync;
 mod ticker;
 mod wiring;
 
 pub use maintenance::{Maintenance, MaintenanceError};
-pub use plan::{Recorded, ScheduledActor, Tick, due_ticks, next_run};
-pub use tick_log::{TickError, Won, recorded, win};
+pub use plan::{CatchUp, Decision, Outcome, Overlap, Plan, Standing, Timing};
+pub use round::TickError;
+pub use sync::sync_schedules;
 pub use ticker::Ticker;
-pub use wiring::{Scheduler, scheduled_actors};
+pub use wiring::Scheduler;

@@ -4,7 +4,6 @@ use std::{
     collections::HashMap,
     io::{IsTerminal, stderr},
     process::ExitCode,
-    sync::Arc,
 };
 
 use anyhow::Result;
@@ -12,7 +11,7 @@ use botticelli_database::check_schema;
 use botticelli_jobs::register_fleet;
 use botticelli_lifecycle::{Ending, exit_code};
 use botticelli_process::{Process, ProcessArguments};
-use botticelli_scheduler::Scheduler;
+use botticelli_scheduler::{Scheduler, sync_schedules};
 use clap::Parser;
 
 /// Turns schedules into jobs, and looks after what the fleet leaves behind.
@@ -43,9 +42,9 @@ async fn schedule(process: &Process) -> Result<Ending> {
     for retired in register_fleet(&pool, &process.settings, true).await? {
         tracing::info!("Disabled actor {retired}: the settings no longer have it");
     }
+    sync_schedules(&pool, &process.settings).await?;
     let sidecar = process.sidecar(pool.clone()).await?;
-    let clock = Arc::clone(&process.clock);
-    let mut scheduler = Scheduler::start(&process.settings, pool, process.metrics(), clock, sidecar.heartbeat());
+    let mut scheduler = Scheduler::start(&process.settings, pool, process.metrics(), sidecar.heartbeat());
     sidecar.set_started();
     tracing::info!("Scheduler {} runs; {}", process.name, sidecar.addresses());
 

@@ -2,33 +2,27 @@
 
 use std::{error::Error, sync::Arc, time::Duration};
 
-use botticelli_actors::{ActorsError, set_next_run};
 use botticelli_control::Heartbeat;
 use botticelli_schedule::Clock;
-use botticelli_telemetry::{context::current_traceparent, names};
-use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
 use crate::{
-    plan::{ScheduledActor, due_ticks, next_run},
-    tick_log::{TickError, Won, recorded, win},
+    round::{TickError, round},
+    store::outlook,
 };
 
-/// The longest this sleeps at once: a wall clock that is set forward is noticed after that.
+/// The longest this sleeps at once: what others have changed is noticed after that.
 const LONGEST_NAP: Duration = Duration::from_secs(1);
-/// The recorded ticks are read this often even if nothing is due, so that a clock set back is noticed.
-const LONGEST_TRUST: Duration = Duration::from_mins(1);
+/// What is due and locked is decided by another just now.
+const SHORTEST_NAP: Duration = Duration::from_millis(20);
 
-/// Turns the schedules of `actors` into jobs until it is told to stop.
+/// Turns schedules into jobs until it is told to stop.
 pub struct Ticker {
-    /// Where ticks and jobs are kept.
+    /// Where schedules and jobs are kept.
     pub pool: PgPool,
-    /// Whose schedules.
-    pub actors: Vec<ScheduledActor>,
-    /// What time it is.
-    pub clock: Arc<dyn Clock>,
+    /// What time it is; the database's clock, which all schedulers share, unless there is another.
+    pub clock: Option<Arc<dyn Clock>>,
     /// Ticked with every round.
     pub heartbeat: Heartbeat,
 }
@@ -37,31 +31,22 @@ impl Ticker {
     /// Runs until `stop` is cancelled. A database that is away is waited for.
     pub async fn run(self, stop: CancellationToken) {
         let mut failing = false;
-        let mut look_again = DateTime::<Utc>::MIN_UTC;
         loop {
             self.heartbeat.tick();
-            let now = self.clock.now();
-            if now >= look_again {
-                match self.round(now).await {
-                    Ok(()) => {
-                        if std::mem::take(&mut failing) {
-                            tracing::info!("Schedules run again");
-                        }
-                        let next = self.actors.iter().filter_map(|actor| next_run(actor, now)).min();
-                        look_again = next.map_or(now + LONGEST_TRUST, |next| next.min(now + LONGEST_TRUST));
+            let nap = match self.round().await {
+                Ok(nap) => {
+                    if std::mem::take(&mut failing) {
+                        tracing::info!("Schedules run again");
                     }
-                    Err(error) => {
-                        if !std::mem::replace(&mut failing, true) {
-                            tracing::error!(error = &error as &dyn Error, "Schedules wait for the database: {error}");
-                        }
-                        look_again = now + LONGEST_NAP;
-                    }
+                    nap
                 }
-            }
-            let nap = (look_again - self.clock.now())
-                .to_std()
-                .unwrap_or_default()
-                .min(LONGEST_NAP);
+                Err(error) => {
+                    if !std::mem::replace(&mut failing, true) {
+                        tracing::error!(error = &error as &dyn Error, "Schedules wait for the database: {error}");
+                    }
+                    LONGEST_NAP
+                }
+            };
             tokio::select! {
                 () = stop.cancelled() => return,
                 () = tokio::time::sleep(nap) => {}
@@ -69,44 +54,25 @@ impl Ticker {
         }
     }
 
-    /// Decides every tick that is due at `now`, and notes when each actor runs next.
+    /// Decides everything that is due, and gives how long nothing will be.
     ///
     /// # Errors
     ///
-    /// The first error; the ticks that were decided stay decided, the others stay due.
-    pub async fn round(&self, now: DateTime<Utc>) -> Result<(), TickError> {
-        let recorded = recorded(&self.pool, &self.actors).await?;
-        let mut first_failure = None;
-        for tick in due_ticks(&self.actors, &recorded, now) {
-            let span =
-                tracing::info_span!(parent: None, names::span::TICK, actor.name = %tick.actor, tick.at = %tick.at);
-            let decided = async {
-                let traceparent = current_traceparent();
-                match win(&self.pool, &tick, traceparent.as_deref()).await? {
-                    Won::Enqueued(job) => tracing::info!(job.id = %job, "Enqueued job {job} for the tick of {} at {}", tick.actor, tick.at),
-                    Won::Skipped(reason) => tracing::debug!("Skipped the tick of {} at {}: {reason}", tick.actor, tick.at),
-                    Won::Lost => {}
-                }
-                Ok::<_, TickError>(())
+    /// [`TickError`]; what was not decided stays due.
+    pub async fn round(&self) -> Result<Duration, TickError> {
+        loop {
+            let now = self.clock.as_ref().map(|clock| clock.now());
+            let outlook = outlook(&self.pool, now).await?;
+            let Some(due_in) = outlook.due_in else {
+                return Ok(LONGEST_NAP);
+            };
+            if due_in > 0.0 {
+                let wait = Duration::try_from_secs_f64(due_in).unwrap_or(LONGEST_NAP);
+                return Ok(wait.min(LONGEST_NAP));
             }
-            .instrument(span)
-            .await;
-            // One actor's trouble, such as a queue that somebody removed, must not stop the schedules of the others.
-            if let Err(error) = decided {
-                first_failure.get_or_insert(error);
+            if round(&self.pool, outlook.now).await? == 0 {
+                return Ok(SHORTEST_NAP);
             }
         }
-        self.note_next_runs(now).await?;
-        first_failure.map_or(Ok(()), Err)
-    }
-
-    async fn note_next_runs(&self, now: DateTime<Utc>) -> Result<(), TickError> {
-        let mut connection = self.pool.acquire().await?;
-        for actor in &self.actors {
-            set_next_run(&mut connection, &actor.name, next_run(actor, now))
-                .await
-                .map_err(|error: ActorsError| TickError::from(error))?;
-        }
-        Ok(())
     }
 }

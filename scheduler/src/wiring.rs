@@ -1,17 +1,15 @@
 //! From settings to schedules.
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use botticelli_control::Heartbeat;
-use botticelli_schedule::{Clock, Zone};
-use botticelli_settings::{ActorSettings, Settings};
+use botticelli_settings::Settings;
 use botticelli_telemetry::Metrics;
-use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Maintenance, ScheduledActor, Ticker};
+use crate::{Maintenance, Ticker};
 
 /// How long a round in progress may take when the process stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -27,19 +25,12 @@ pub struct Scheduler {
 
 impl Scheduler {
     /// Starts the loops. `heartbeat` is ticked by the one that turns schedules into jobs.
-    pub fn start(
-        settings: &Settings,
-        pool: PgPool,
-        metrics: Arc<Metrics>,
-        clock: Arc<dyn Clock>,
-        heartbeat: Heartbeat,
-    ) -> Self {
+    pub fn start(settings: &Settings, pool: PgPool, metrics: Arc<Metrics>, heartbeat: Heartbeat) -> Self {
         let stop = CancellationToken::new();
         let rescue_interval: Duration = settings.scheduler.rescue_interval;
         let ticker = Ticker {
             pool: pool.clone(),
-            actors: scheduled_actors(settings),
-            clock,
+            clock: None,
             heartbeat,
         };
         let maintenance = Maintenance {
@@ -79,30 +70,4 @@ impl Scheduler {
         self.ticker.abort();
         self.maintenance.abort();
     }
-}
-
-/// The enabled actors, with what `immediate` runs once for.
-pub fn scheduled_actors(settings: &Settings) -> Vec<ScheduledActor> {
-    let enabled = settings.actors.values().filter(|actor| actor.enabled);
-    enabled
-        .map(|actor| ScheduledActor {
-            name: actor.name.clone(),
-            schedule: actor.schedule.clone(),
-            revision: revision(actor),
-        })
-        .collect()
-}
-
-/// A fingerprint of everything that is configured about an actor.
-fn revision(actor: &ActorSettings) -> String {
-    let mut configured = serde_json::to_value(actor).unwrap_or_default();
-    if let Some(keys) = configured.as_object_mut().filter(|_| actor.timezone == Zone::UTC) {
-        // As it was before there was such a key: an upgrade is no new configuration.
-        keys.remove("timezone");
-    }
-    let digest = Sha256::digest(configured.to_string().as_bytes());
-    digest.iter().take(8).fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").ok();
-        text
-    })
 }

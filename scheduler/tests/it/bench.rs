@@ -6,7 +6,7 @@ use botticelli_actors::Registration;
 use botticelli_control::HealthState;
 use botticelli_queue::register_queue;
 use botticelli_schedule::ManualClock;
-use botticelli_scheduler::{Maintenance, ScheduledActor, Ticker};
+use botticelli_scheduler::{Maintenance, Ticker};
 use botticelli_telemetry::{LogFormat, TelemetryOptions};
 use botticelli_testkit::{TestDatabase, database};
 use chrono::{DateTime, Utc};
@@ -42,24 +42,31 @@ impl Bench {
             .unwrap();
     }
 
-    pub(crate) fn ticker(&self, schedule: &str) -> Ticker {
-        self.ticker_of(schedule, "r1")
+    /// Makes the schedule of `generation`, or changes it. `rest` are further columns, as `overlap = 'allow'`.
+    pub(crate) async fn schedule(&self, schedule: &str, rest: &[&str]) {
+        let set = rest.iter().map(|column| format!(", {column}")).collect::<String>();
+        let statement = format!(
+            "insert into botticelli.schedules (name, queue, schedule, is_configured) values ('generation', 'generation', 'manual', true)
+             on conflict do nothing;
+             update botticelli.schedules set schedule = '{schedule}'{set} where name = 'generation'"
+        );
+        self.database.execute(&statement).await;
     }
 
-    /// A scheduler that just started, with this schedule for `generation`.
-    pub(crate) fn ticker_of(&self, schedule: &str, revision: &str) -> Ticker {
+    /// A scheduler that just started.
+    pub(crate) fn ticker(&self) -> Ticker {
         let clock = Arc::new(self.clock.clone());
-        let actor = ScheduledActor {
-            name: "generation".to_owned(),
-            schedule: schedule.parse().unwrap(),
-            revision: revision.to_owned(),
-        };
         Ticker {
             pool: self.database.pool.clone(),
-            actors: vec![actor],
             heartbeat: HealthState::new(clock.clone()).heartbeat(),
-            clock,
+            clock: Some(clock),
         }
+    }
+
+    /// One round of a scheduler at that time.
+    pub(crate) async fn round(&self, time: &str) {
+        self.clock.set(at(time));
+        self.ticker().round().await.unwrap();
     }
 
     pub(crate) fn maintenance(&self) -> Maintenance {

@@ -5,14 +5,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::bench::{Bench, at};
 
-const BASELINE: &str = "08:00||skipped|the schedule was seen for the first time; it runs from its next tick on";
-
 #[tokio::test]
 async fn five_schedulers_enqueue_one_job_for_each_tick() {
     let bench = Bench::new().await;
-    let tickers = [(); 5].map(|()| bench.ticker("0 * * * *"));
+    bench.schedule("0 * * * *", &[]).await;
+    let tickers = [(); 5].map(|()| bench.ticker());
     let round = async |time: &str| {
-        for outcome in join_all(tickers.iter().map(|ticker| ticker.round(at(time)))).await {
+        bench.clock.set(at(time));
+        for outcome in join_all(tickers.iter().map(|ticker| ticker.round())).await {
             outcome.unwrap();
         }
     };
@@ -24,21 +24,24 @@ async fn five_schedulers_enqueue_one_job_for_each_tick() {
         bench.finish_jobs().await;
     }
     let ticks = bench.ticks().await;
-    assert_eq!(ticks[0], BASELINE);
-    assert_eq!(ticks[1..].len(), 11);
-    assert!(ticks[1..].iter().all(|tick| tick.ends_with("|enqueued|")), "{ticks:?}");
+    assert_eq!(ticks.len(), 11);
+    assert!(ticks.iter().all(|tick| tick.ends_with("|enqueued|")), "{ticks:?}");
 }
 
 #[tokio::test]
 async fn two_schedulers_that_run_follow_the_clock() {
     let bench = Bench::new().await;
+    bench.schedule("0 * * * *", &[]).await;
     let stop = CancellationToken::new();
-    let running = [(); 2].map(|()| tokio::spawn(bench.ticker("0 * * * *").run(stop.clone())));
-    let ticks = |number: usize| format!("(select count(*) from botticelli.schedule_ticks) = {number}");
-    bench.database.until(&ticks(1)).await;
-    for (time, number) in [("09:00", 2), ("10:00", 3)] {
+    let running = [(); 2].map(|()| tokio::spawn(bench.ticker().run(stop.clone())));
+    bench
+        .database
+        .until("exists (select from botticelli.schedules where decided_until is not null)")
+        .await;
+    for (time, number) in [("09:00", 1), ("10:00", 2)] {
         bench.clock.set(at(time));
-        bench.database.until(&ticks(number)).await;
+        let ticks = format!("(select count(*) from botticelli.schedule_ticks) = {number}");
+        bench.database.until(&ticks).await;
         assert_eq!(bench.jobs().await, "1", "at {time}");
         bench.finish_jobs().await;
     }
@@ -46,39 +49,38 @@ async fn two_schedulers_that_run_follow_the_clock() {
     for ended in running {
         ended.await.unwrap();
     }
-    assert_eq!(bench.ticks().await, [BASELINE, "09:00||enqueued|", "10:00||enqueued|"]);
-}
-
-#[tokio::test]
-async fn a_restart_fires_nothing_a_second_time() {
-    let bench = Bench::new().await;
-    bench.ticker("0 * * * *").round(at("08:30")).await.unwrap();
-    bench.ticker("0 * * * *").round(at("09:00")).await.unwrap();
-    bench.finish_jobs().await;
-    for _ in 0..3 {
-        bench.ticker("0 * * * *").round(at("09:40")).await.unwrap();
-    }
     assert_eq!(bench.jobs().await, "0");
 }
 
 #[tokio::test]
-async fn of_the_ticks_missed_in_an_outage_only_the_latest_is_made_up_for() {
+async fn of_the_ticks_missed_in_an_outage_the_latest_runs_and_the_others_leave_one_row() {
     let bench = Bench::new().await;
-    bench.ticker("0 * * * *").round(at("08:30")).await.unwrap();
-    bench.ticker("0 * * * *").round(at("13:15")).await.unwrap();
-    assert_eq!(bench.ticks().await, [BASELINE, "13:00||enqueued|"]);
+    bench.schedule("0 * * * *", &[]).await;
+    bench.round("08:30").await;
+    bench.round("13:15").await;
+    assert_eq!(
+        bench.ticks().await,
+        [
+            "09:00||missed|no scheduler ran then, and only the latest is caught up",
+            "13:00||enqueued|"
+        ]
+    );
+    let stretch =
+        "select to_char(through at time zone 'utc', 'HH24:MI'), ticks from botticelli.schedule_ticks where ticks > 1";
+    assert_eq!(bench.database.row(stretch).await, "12:00|4");
+    let counts = "select enqueued, skipped, missed, last_outcome, last_lateness from botticelli.schedule_status";
+    assert_eq!(bench.database.row(counts).await, "1|0|4|enqueued|00:15:00");
 }
 
 #[tokio::test]
 async fn a_clock_that_was_set_back_fires_nothing_again() {
     let bench = Bench::new().await;
-    let ticker = bench.ticker("0 * * * *");
-    for time in ["08:30", "09:00"] {
-        ticker.round(at(time)).await.unwrap();
-    }
+    bench.schedule("0 * * * *", &[]).await;
+    bench.round("08:30").await;
+    bench.round("09:00").await;
     bench.finish_jobs().await;
     for time in ["08:30", "08:59", "09:00"] {
-        ticker.round(at(time)).await.unwrap();
+        bench.round(time).await;
     }
     assert_eq!(bench.jobs().await, "0");
 }
@@ -87,27 +89,30 @@ async fn a_clock_that_was_set_back_fires_nothing_again() {
 async fn immediate_runs_once_for_each_revision_of_the_settings() {
     let bench = Bench::new().await;
     for revision in ["r1", "r1", "r2", "r2", "r1"] {
-        bench.ticker_of("immediate", revision).round(at("08:30")).await.unwrap();
+        bench
+            .schedule("immediate", &[&format!("revision = '{revision}'")])
+            .await;
+        bench.round("08:30").await;
         bench.finish_jobs().await;
     }
     assert_eq!(bench.ticks().await, ["00:00|r1|enqueued|", "00:00|r2|enqueued|"]);
 }
 
 #[tokio::test]
-async fn a_tick_whose_job_cannot_be_enqueued_stays_due() {
+async fn a_tick_whose_job_cannot_be_enqueued_now_stays_due() {
     let bench = Bench::new().await;
-    let ticker = bench.ticker("immediate");
+    bench.schedule("immediate", &["revision = 'r1'"]).await;
     bench
         .database
-        .execute("alter table botticelli.waiting_jobs add constraint full_up check (false) not valid")
+        .execute("alter table botticelli.waiting_jobs rename to away")
         .await;
-    assert!(ticker.round(at("08:30")).await.is_err());
+    bench.ticker().round().await.unwrap_err();
     assert_eq!(bench.ticks().await, [""; 0]);
     bench
         .database
-        .execute("alter table botticelli.waiting_jobs drop constraint full_up")
+        .execute("alter table botticelli.away rename to waiting_jobs")
         .await;
-    ticker.round(at("08:31")).await.unwrap();
+    bench.round("08:31").await;
     assert_eq!(bench.ticks().await, ["00:00|r1|enqueued|"]);
     assert_eq!(bench.jobs().await, "1");
 }
@@ -116,21 +121,84 @@ async fn a_tick_whose_job_cannot_be_enqueued_stays_due() {
 async fn the_next_run_of_an_actor_is_noted() {
     let bench = Bench::new().await;
     let next_run = "select next_run from botticelli.actor_server_state";
-    bench.ticker("0 * * * *").round(at("08:30")).await.unwrap();
+    bench.schedule("0 * * * *", &[]).await;
+    bench.round("08:30").await;
     assert_eq!(bench.database.row(next_run).await, "2026-11-23 09:00:00+00");
-    bench.ticker("manual").round(at("08:30")).await.unwrap();
+    bench.schedule("manual", &[]).await;
+    bench.round("08:30").await;
     assert_eq!(bench.database.row(next_run).await, "");
 }
 
 #[tokio::test]
-async fn the_trouble_of_one_actor_does_not_stop_the_schedules_of_the_others() {
+async fn the_trouble_of_one_schedule_does_not_stop_the_others() {
     let bench = Bench::new().await;
-    let mut ticker = bench.ticker("0 * * * *");
-    let mut lost = ticker.actors[0].clone();
-    lost.name = "a_queue_that_somebody_removed".to_owned();
-    ticker.actors.insert(0, lost);
-    ticker.round(at("08:30")).await.unwrap();
-    let refusal = ticker.round(at("09:00")).await.unwrap_err().to_string();
-    assert!(refusal.contains("a_queue_that_somebody_removed"), "{refusal}");
+    bench.schedule("0 * * * *", &[]).await;
+    bench
+        .database
+        .execute(
+            r#"insert into botticelli.schedules (name, queue, schedule, args) values
+               ('gone', 'a_queue_that_somebody_removed', '0 * * * *', '{}'),
+               ('wrong', 'generation', '0 * * * *', '{"iteration": 3}'),
+               ('unreadable', 'generation', '0 25 * * *', '{}'),
+               ('nowhere', 'generation', '0 * * * *', '{}');
+             update botticelli.schedules set timezone = 'Europe/Berln' where name = 'nowhere'"#,
+        )
+        .await;
+    bench.round("08:30").await;
+    bench.round("09:00").await;
     assert_eq!(bench.jobs().await, "1");
+    let standing =
+        "select name, last_outcome, split_part(problem, E'\\n', 1) from botticelli.schedule_status order by name";
+    assert_eq!(
+        bench.database.rows(standing).await,
+        [
+            "generation|enqueued|",
+            "gone|skipped|",
+            "nowhere||timezone: `Europe/Berln` is no time zone; did you mean `Europe/Berlin`?",
+            "unreadable||schedule `0 25 * * *`: hour `25` is not in 0-23",
+            "wrong|skipped|",
+        ]
+    );
+    let reasons = "select actor, reason from botticelli.schedule_ticks where outcome = 'skipped' order by actor";
+    let reasons = bench.database.rows(reasons).await;
+    assert!(
+        reasons[0].starts_with("gone|its job was refused: unknown queue"),
+        "{reasons:?}"
+    );
+    assert!(
+        reasons[1].starts_with("wrong|its job was refused: unknown argument \"iteration\""),
+        "{reasons:?}"
+    );
+    // Both run once they are put right.
+    bench.finish_jobs().await;
+    bench
+        .database
+        .execute("update botticelli.schedules set schedule = '0 * * * *', timezone = 'UTC' where name in ('unreadable', 'nowhere')")
+        .await;
+    bench.round("09:30").await;
+    bench.round("10:00").await;
+    assert_eq!(bench.jobs().await, "3");
+}
+
+#[tokio::test]
+async fn a_schedule_whose_times_change_fires_nothing_twice_and_none_that_lies_before() {
+    let bench = Bench::new().await;
+    bench.schedule("0 * * * *", &[]).await;
+    bench.round("08:30").await;
+    bench.round("09:00").await;
+    bench.finish_jobs().await;
+    // The same times in other words, and one that is past.
+    bench.schedule("0 */1 * * *; 45 8 * * *", &[]).await;
+    bench.round("09:00").await;
+    bench.round("09:30").await;
+    assert_eq!(bench.jobs().await, "0");
+    bench.round("10:00").await;
+    assert_eq!(bench.ticks().await, ["09:00||enqueued|", "10:00||enqueued|"]);
+    // A change of something else forgets no tick.
+    bench.finish_jobs().await;
+    bench
+        .schedule("0 */1 * * *; 45 8 * * *", &["args = '{\"iterations\": 1}'"])
+        .await;
+    bench.round("11:00").await;
+    assert_eq!(bench.ticks().await.len(), 3);
 }

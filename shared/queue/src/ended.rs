@@ -19,6 +19,19 @@ pub async fn ended_jobs(connection: &mut PgConnection, jobs: &[i64]) -> Result<V
     .map_err(QueueError::while_doing("look for ended jobs"))
 }
 
+/// Those of `jobs` that wait or run.
+///
+/// # Errors
+///
+/// [`QueueError::Database`] when the statement fails.
+pub async fn unfinished_jobs(connection: &mut PgConnection, jobs: &[i64]) -> Result<Vec<i64>, QueueError> {
+    sqlx::query_scalar(sql("select botticelli.unfinished_jobs($1)"))
+        .bind(jobs)
+        .fetch_all(connection)
+        .await
+        .map_err(QueueError::while_doing("look for unfinished jobs"))
+}
+
 /// Those of `attempts` (job, attempt) that do not run any more.
 ///
 /// # Errors

@@ -45,9 +45,10 @@ pub use dead::{
     DeadFilter, DeadGroup, DeadJob, DeadView, Redriven, count_dead, group_dead, list_dead, purge_dead, redrive,
     redrive_all,
 };
-pub use ended::{ended_attempts, ended_jobs};
+pub use ended::{ended_attempts, ended_jobs, unfinished_jobs};
 pub use enqueue::{
-    Enqueued, JobOptions, NewJob, NewJobs, Unique, UniqueDuring, enqueue, enqueue_many, enqueue_unless_waiting,
+    EachJob, Enqueued, JobOptions, NewJob, NewJobs, Unique, UniqueDuring, enqueue, enqueue_each, enqueue_many,
+    enqueue_unless_waiting,
 };
 pub use history::make_partitions;
 pub use job::{ClaimId, ClaimedJob, JobId, Lease, QueueError, Source, WorkerId};

@@ -26,6 +26,7 @@ mod rule;
 mod schedule;
 mod schedule_error;
 mod special_day;
+mod window;
 mod zone;
 
 pub use clock::{Clock, ManualClock, Stopwatch, SystemClock};
@@ -33,4 +34,5 @@ pub use duration::{DurationError, format_duration, parse_duration};
 pub use offset::TickOffset;
 pub use schedule::{Schedule, ScheduleKind};
 pub use schedule_error::ScheduleError;
+pub use window::{TimeWindow, TimeWindowError};
 pub use zone::{Zone, ZoneError};

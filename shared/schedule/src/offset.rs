@@ -1,5 +1,9 @@
 //! The shift that keeps actors with the same interval from waking at the same instant.
 
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
 /// A stable shift of an interval's ticks, derived from a name.
 ///
 /// The same name gives the same shift in every process, release and machine, so replicas agree on each tick. Cron
@@ -20,6 +24,20 @@ impl TickOffset {
         });
         let mixed = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         Self(mixed ^ (mixed >> 27))
+    }
+
+    /// How much later than `tick` its job is due, shorter than `most`: always the same for the same name and tick, and as good as
+    /// random between them.
+    pub fn jitter(self, tick: DateTime<Utc>, most: Duration) -> Duration {
+        let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+        let seed = self.0
+            ^ tick
+                .timestamp_millis()
+                .unsigned_abs()
+                .wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        Duration::from_millis((mixed ^ (mixed >> 31)).checked_rem(most).unwrap_or(0))
     }
 
     /// The shift in seconds within a period of `period_seconds`; zero when the period is.
