@@ -284,7 +284,7 @@ impl Planning<'_> {
         match skipped {
             Some(reason) => self.push(tick, revision, Outcome::Skipped(reason)),
             None if self.plan.buffered == Some(tick) && revision.is_empty() => {
-                self.push(tick, revision, Outcome::Buffered)
+                self.push(tick, revision, Outcome::Buffered);
             }
             None => self.run(tick, due, revision),
         }

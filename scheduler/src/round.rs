@@ -69,7 +69,7 @@ async fn attempt(
     paused: &BTreeMap<String, String>,
 ) -> Result<usize, TickError> {
     let mut transaction = botticelli_database::transaction(pool).await?;
-    let rows = take_due(&mut transaction, now, most).await?;
+    let rows = take_due(&mut transaction, now, most, None).await?;
     if rows.is_empty() {
         return Ok(0);
     }
@@ -93,11 +93,15 @@ async fn attempt(
         }
     }
     let mut jobs = match enqueue(&mut transaction, &rows, &plans).await {
-        Err(QueueError::Invalid(reason)) if rows.len() == 1 => {
-            drop(transaction);
-            return record_refusal(pool, now, &reason).await;
+        Ok(jobs) => jobs,
+        Err(refused) => {
+            // Awaited, or the next look would find the rows locked still.
+            transaction.rollback().await?;
+            return match (rows.as_slice(), refused) {
+                ([row], QueueError::Invalid(reason)) => record_refusal(pool, now, &row.name, &reason).await,
+                (_, refused) => Err(refused.into()),
+            };
         }
-        enqueued => enqueued?,
     };
     let mut ticks = Vec::new();
     let mut decided = Vec::with_capacity(rows.len());
@@ -199,11 +203,11 @@ async fn enqueue(
         .into_iter())
 }
 
-/// Notes of the one schedule that is due, and whose job the queue refuses, why its ticks do not run.
-async fn record_refusal(pool: &PgPool, now: DateTime<Utc>, reason: &str) -> Result<usize, TickError> {
+/// Notes of a schedule whose job the queue refuses why its ticks do not run. Another may have decided it meanwhile.
+async fn record_refusal(pool: &PgPool, now: DateTime<Utc>, name: &str, reason: &str) -> Result<usize, TickError> {
     let mut transaction = botticelli_database::transaction(pool).await?;
-    let rows = take_due(&mut transaction, now, 1).await?;
-    let Some(row) = rows.first() else { return Ok(0) };
+    let rows = take_due(&mut transaction, now, 1, Some(name)).await?;
+    let Some(row) = rows.first() else { return Ok(1) };
     let mut plan = plan_of(row, &BTreeSet::new(), &BTreeMap::new(), now);
     let mut ticks = Vec::new();
     if let Ok(plan) = &mut plan {
@@ -244,7 +248,7 @@ fn tell(ticks: &[(&str, &Decision, Option<i64>)], rows: &[ScheduleRow], plans: &
                 tracing::warn!(actor.name = %name, "{name} missed {ticks} ticks from {at} on: {reason}");
             }
             (Outcome::Skipped(reason), _) => {
-                tracing::debug!(actor.name = %name, "Skipped the tick of {name} at {at}: {reason}")
+                tracing::debug!(actor.name = %name, "Skipped the tick of {name} at {at}: {reason}");
             }
             (Outcome::Enqueued { .. } | Outcome::Buffered, _) => {}
         }

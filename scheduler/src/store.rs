@@ -32,16 +32,18 @@ pub(crate) async fn outlook(pool: &PgPool, now: Option<DateTime<Utc>>) -> Result
     .await
 }
 
-/// Locks up to `most` schedules that there is something to decide about, the longest due first. What another has locked is
-/// its to decide.
+/// Locks up to `most` schedules that there is something to decide about, the longest due first; or that one alone. What another
+/// has locked is its to decide.
 pub(crate) async fn take_due(
     connection: &mut PgConnection,
     now: DateTime<Utc>,
     most: i64,
+    only: Option<&str>,
 ) -> Result<Vec<ScheduleRow>, sqlx::Error> {
     sqlx::query_as(sql(include_str!("sql/take_due.sql")))
         .bind(now)
         .bind(most)
+        .bind(only)
         .fetch_all(connection)
         .await
 }

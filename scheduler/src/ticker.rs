@@ -61,7 +61,7 @@ impl Ticker {
     /// [`TickError`]; what was not decided stays due.
     pub async fn round(&self) -> Result<Duration, TickError> {
         loop {
-            let now = self.clock.as_ref().map(|clock| clock.now());
+            let now = self.clock.as_ref().map(Clock::now);
             let outlook = outlook(&self.pool, now).await?;
             let Some(due_in) = outlook.due_in else {
                 return Ok(LONGEST_NAP);

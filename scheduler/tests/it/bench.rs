@@ -44,7 +44,7 @@ impl Bench {
 
     /// Makes the schedule of `generation`, or changes it. `rest` are further columns, as `overlap = 'allow'`.
     pub(crate) async fn schedule(&self, schedule: &str, rest: &[&str]) {
-        let set = rest.iter().map(|column| format!(", {column}")).collect::<String>();
+        let set = [&[""], rest].concat().join(", ");
         let statement = format!(
             "insert into botticelli.schedules (name, queue, schedule, is_configured) values ('generation', 'generation', 'manual', true)
              on conflict do nothing;

@@ -1,5 +1,6 @@
 //! One job for each tick.
 
+use botticelli_scheduler::Ticker;
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
@@ -12,7 +13,7 @@ async fn five_schedulers_enqueue_one_job_for_each_tick() {
     let tickers = [(); 5].map(|()| bench.ticker());
     let round = async |time: &str| {
         bench.clock.set(at(time));
-        for outcome in join_all(tickers.iter().map(|ticker| ticker.round())).await {
+        for outcome in join_all(tickers.iter().map(Ticker::round)).await {
             outcome.unwrap();
         }
     };
