@@ -6,3 +6,4 @@ mod bench;
 mod maintenance;
 mod skipping;
 mod ticking;
+mod year;
