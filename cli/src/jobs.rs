@@ -142,8 +142,13 @@ pub(crate) struct Form {
 }
 
 impl Form {
+    /// Whether it is JSON.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Writes `value` as JSON, or what `text` makes of it for people.
-    fn write<T: serde::Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) -> Result<Ending> {
+    pub(crate) fn write<T: serde::Serialize>(self, value: &T, text: impl FnOnce(&T) -> String) -> Result<Ending> {
         let mut out = stdout().lock();
         if self.json {
             writeln!(out, "{:#}", to_value(value)?)?;

@@ -46,7 +46,7 @@ enum Command {
     /// Look at jobs, end them, give dead ones another chance
     #[command(subcommand)]
     Jobs(jobs::Command),
-    /// Look at schedules
+    /// When what runs; hold it up, or make up for what did not run
     #[command(subcommand)]
     Schedule(schedule::Command),
     /// Look at the settings
@@ -107,7 +107,7 @@ async fn run(cli: Cli, environment: HashMap<String, String>) -> Result<Ending> {
         Command::Pause(arguments) => pause::run_pause(&arguments, environment).await,
         Command::Resume(arguments) => pause::run_resume(&arguments, environment).await,
         Command::Jobs(command) => jobs::run(command, environment).await,
-        Command::Schedule(command) => schedule::run(command),
+        Command::Schedule(command) => schedule::run(command, environment).await,
         Command::Config(command) => config::run(command, environment),
         Command::Narrative(command) => narrative::run(command, environment).await,
     }

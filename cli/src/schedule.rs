@@ -1,82 +1,225 @@
-//! `botticelli schedule`.
+//! `botticelli schedule`: when what runs, and holding it up or making up for it.
+
+mod explain;
 
 use std::{
-    fmt::Write as _,
-    io::{Write as _, stdout},
+    collections::HashMap,
+    io::{Write, stdout},
     iter::successors,
 };
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use botticelli_lifecycle::Ending;
-use botticelli_schedule::{Clock, Schedule, SystemClock, TickOffset, Zone};
+use botticelli_schedule::{Clock, SystemClock};
+use botticelli_scheduler::{
+    Backfill, MOST_BACKFILLED, backfill, find_timing, list_schedules, pause_schedule, resume_schedule,
+};
 use chrono::{DateTime, SecondsFormat, Utc};
-use clap::Subcommand;
-use serde_json::Value;
+use clap::{Args, Subcommand};
+use sqlx::PgPool;
+
+use crate::{
+    Place,
+    jobs::Form,
+    table::{short, table, time_if_any},
+    target,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// All schedules: when each is due, and what became of its last tick
+    List(List),
+    /// The next ticks of one
+    Next(Next),
+    /// Skip its ticks until it is resumed
+    Pause(Pause),
+    /// End that
+    Resume(One),
+    /// Run ticks of the past that did not run; without --yes, only say which
+    Backfill(Range),
     /// Say in words what a schedule means, and when it is due next; needs no database
-    Explain(Explain),
+    Explain(explain::Explain),
 }
 
-#[derive(Debug, clap::Args)]
-pub(crate) struct Explain {
-    /// The schedule, such as "every 2 hours" or "0 9 * * MON-FRI; except 2026-12-24"
-    #[arg(value_parser = schedule)]
-    schedule: Schedule,
-    /// The time zone of its cron expressions and days
-    #[arg(long, default_value = "UTC", value_parser = zone)]
-    zone: Zone,
-    /// Only what is due after this; now, unless it is said
-    #[arg(long, value_name = "TIME")]
-    from: Option<DateTime<Utc>>,
-    /// So many times
+#[derive(Debug, Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Next {
+    /// The schedule; an actor's has its name
+    name: String,
+    /// So many
     #[arg(short = 'n', long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=1000))]
     count: u16,
-    /// The actor whose schedule it is: its name shifts intervals, so that actors do not wake together
+    #[command(flatten)]
+    form: Form,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct One {
+    /// The schedule; an actor's has its name
+    name: String,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Pause {
+    /// The schedule; an actor's has its name
+    name: String,
+    /// Why, for whoever looks at it later
     #[arg(long)]
-    actor: Option<String>,
-    /// Answer with the times alone, as a JSON array
+    reason: Option<String>,
+    #[command(flatten)]
+    place: Place,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Range {
+    /// The schedule; an actor's has its name
+    name: String,
+    /// The first moment, such as 2026-12-24T00:00:00Z
+    #[arg(long, value_name = "TIME")]
+    from: DateTime<Utc>,
+    /// The last moment; now, unless it is said
+    #[arg(long, value_name = "TIME")]
+    to: Option<DateTime<Utc>>,
+    /// Do it
     #[arg(long)]
-    json: bool,
+    yes: bool,
+    #[command(flatten)]
+    place: Place,
 }
 
-fn schedule(text: &str) -> Result<Schedule, String> {
-    text.parse::<Schedule>().map_err(|error| error.to_string())
-}
-
-fn zone(name: &str) -> Result<Zone, String> {
-    name.parse::<Zone>().map_err(|error| error.to_string())
-}
-
-pub(crate) fn run(command: Command) -> Result<Ending> {
-    let Command::Explain(arguments) = command;
-    let zone = arguments.zone;
-    let schedule = arguments.schedule.in_zone(zone);
-    let offset = arguments.actor.as_deref().map_or(TickOffset::NONE, TickOffset::of);
-    let from = arguments.from.unwrap_or_else(|| SystemClock.now());
-    let ticks = successors(schedule.next_tick(from, offset), |&tick| {
-        schedule.next_tick(tick, offset)
-    });
-    let ticks: Vec<DateTime<Utc>> = ticks.take(arguments.count.into()).collect();
-    let mut text = String::new();
-    if arguments.json {
-        let times: Vec<Value> = ticks.into_iter().map(|tick| rfc3339(tick).into()).collect();
-        writeln!(text, "{:#}", Value::from(times))?;
-    } else {
-        writeln!(text, "{}", schedule.describe())?;
-        if ticks.is_empty() {
-            writeln!(text, "  never by itself")?;
+pub(crate) async fn run(command: Command, environment: HashMap<String, String>) -> Result<Ending> {
+    let place = match &command {
+        Command::Explain(_) => None,
+        Command::List(List { place, .. })
+        | Command::Next(Next { place, .. })
+        | Command::Pause(Pause { place, .. })
+        | Command::Resume(One { place, .. })
+        | Command::Backfill(Range { place, .. }) => Some(place.arguments()),
+    };
+    let by = environment.get("USER").cloned().unwrap_or_else(|| "cli".to_owned());
+    let pool = match place {
+        Some(place) => Some(target::migrated_pool(&place, environment).await?),
+        None => None,
+    };
+    match (command, pool) {
+        (Command::Explain(arguments), _) => explain::run(arguments),
+        (Command::List(arguments), Some(pool)) => list(&pool, arguments.form).await,
+        (Command::Next(arguments), Some(pool)) => next(&pool, &arguments).await,
+        (Command::Pause(Pause { name, reason, .. }), Some(pool)) => {
+            pause_schedule(&pool, &name, reason.as_deref(), &by).await?;
+            say(&format!(
+                "schedule {name} is paused: its ticks are skipped until it is resumed"
+            ))
         }
-        for tick in ticks {
-            let wall = zone.wall_clock(tick).format("%a %F %T %:z");
-            writeln!(text, "  {}  {wall}", rfc3339(tick))?;
+        (Command::Resume(One { name, .. }), Some(pool)) => {
+            resume_schedule(&pool, &name).await?;
+            say(&format!("schedule {name} runs again"))
         }
+        (Command::Backfill(range), Some(pool)) => make_up_for(&pool, &range).await,
+        (_, None) => bail!("there is no database to work on"),
     }
-    stdout().lock().write_all(text.as_bytes())?;
+}
+
+fn say(text: &str) -> Result<Ending> {
+    writeln!(stdout(), "{text}")?;
     Ok(Ending::Clean)
 }
 
-fn rfc3339(tick: DateTime<Utc>) -> String {
-    tick.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+async fn list(pool: &PgPool, form: Form) -> Result<Ending> {
+    let schedules = list_schedules(pool, None).await?;
+    form.write(&schedules, |schedules| {
+        let rows: Vec<_> = schedules
+            .iter()
+            .map(|schedule| {
+                let state = match schedule {
+                    schedule if schedule.problem.is_some() => "unreadable",
+                    schedule if !schedule.enabled => "disabled",
+                    schedule if schedule.is_paused => "paused",
+                    _ => "runs",
+                };
+                let lateness = schedule.last_lateness_seconds;
+                [
+                    schedule.name.clone(),
+                    state.to_owned(),
+                    time_if_any(schedule.next_tick),
+                    time_if_any(schedule.last_tick),
+                    schedule.last_outcome.clone().unwrap_or_default(),
+                    lateness.map(|late| format!("{late:.3}s")).unwrap_or_default(),
+                    format!("{}/{}/{}", schedule.enqueued, schedule.skipped, schedule.missed),
+                    short(schedule.problem.as_ref().unwrap_or(&schedule.schedule)),
+                    schedule.timezone.clone(),
+                ]
+            })
+            .collect();
+        let heading = [
+            "NAME",
+            "STATE",
+            "NEXT (UTC)",
+            "LAST (UTC)",
+            "OUTCOME",
+            "LATE",
+            "RUN/SKIPPED/MISSED",
+            "SCHEDULE",
+            "ZONE",
+        ];
+        table(heading, &rows)
+    })
+}
+
+async fn next(pool: &PgPool, arguments: &Next) -> Result<Ending> {
+    let timing = match find_timing(pool, &arguments.name).await? {
+        None => return unknown(pool, &arguments.name).await,
+        Some(Err(problem)) => bail!("schedule {} cannot be read: {problem}", arguments.name),
+        Some(Ok(timing)) => timing,
+    };
+    let ticks = successors(timing.next_tick(SystemClock.now()), |&tick| timing.next_tick(tick));
+    let ticks: Vec<DateTime<Utc>> = ticks.take(arguments.count.into()).collect();
+    explain::write_ticks(&timing.schedule, &ticks, arguments.form.is_json())
+}
+
+async fn make_up_for(pool: &PgPool, range: &Range) -> Result<Ending> {
+    let now = SystemClock.now();
+    let to = range.to.unwrap_or(now);
+    if to > now || range.from > to {
+        bail!("a backfill is of the past: --from is before --to, and --to not later than now");
+    }
+    match backfill(pool, &range.name, range.from, to, range.yes).await? {
+        Backfill::Unknown => unknown(pool, &range.name).await,
+        Backfill::Unreadable(problem) => bail!("schedule {} cannot be read: {problem}", range.name),
+        Backfill::TooMany => bail!("there are more than {MOST_BACKFILLED} ticks in that time; take a shorter one"),
+        Backfill::Ticks(ticks) => {
+            let mut out = stdout().lock();
+            for tick in &ticks {
+                writeln!(out, "  {}", tick.to_rfc3339_opts(SecondsFormat::AutoSi, true))?;
+            }
+            let count = ticks.len();
+            if range.yes {
+                writeln!(out, "enqueued {count} jobs for ticks that did not run")?;
+            } else {
+                writeln!(out, "{count} ticks did not run; add --yes to enqueue their jobs")?;
+            }
+            Ok(Ending::Clean)
+        }
+    }
+}
+
+async fn unknown(pool: &PgPool, name: &str) -> Result<Ending> {
+    let known: Vec<String> = list_schedules(pool, None)
+        .await?
+        .into_iter()
+        .map(|schedule| schedule.name)
+        .take(20)
+        .collect();
+    bail!("there is no schedule `{name}`; the schedules are {}", known.join(", "))
 }

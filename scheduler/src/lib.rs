@@ -3,6 +3,8 @@
 //! Any number of schedulers may run: whoever locks a schedule's row decides its ticks, in the transaction that enqueues their
 //! jobs.
 
+mod backfill;
+mod look;
 mod maintenance;
 mod plan;
 mod round;
@@ -12,6 +14,8 @@ mod sync;
 mod ticker;
 mod wiring;
 
+pub use backfill::{Backfill, MOST_BACKFILLED, backfill};
+pub use look::{ScheduleStanding, find_timing, list_schedules, pause_schedule, resume_schedule};
 pub use maintenance::{Maintenance, MaintenanceError};
 pub use plan::{CatchUp, Decision, Outcome, Overlap, Plan, Standing, Timing};
 pub use round::TickError;

@@ -6,7 +6,7 @@ use botticelli_actors::{ActorsError, list_actors, set_next_run};
 use botticelli_queue::{EachJob, JobId, QueueError, cancel, enqueue_each, unfinished_jobs};
 use botticelli_telemetry::{context::current_traceparent, names};
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool};
+use sqlx::{PgConnection, PgPool, postgres::PgDatabaseError};
 
 use crate::{
     plan::{Decision, Outcome, Plan},
@@ -24,12 +24,30 @@ pub enum TickError {
     /// Schedules or their ticks could not be read or written.
     #[error("the schedules could not be read or written")]
     Database(#[from] sqlx::Error),
+    /// It may not be: why, and the way out.
+    #[error("{0}")]
+    Refused(String),
     /// The queue's part failed.
     #[error(transparent)]
     Queue(#[from] QueueError),
     /// The actors' part failed.
     #[error(transparent)]
     Actors(#[from] ActorsError),
+}
+
+impl TickError {
+    /// Tells a refusal of the SQL contract from a failing database.
+    pub(crate) fn refused(error: sqlx::Error) -> Self {
+        let refusal = error
+            .as_database_error()
+            .and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
+        match refusal {
+            Some(refusal) if refusal.code() == "22023" => {
+                Self::Refused(format!("{}; {}", refusal.message(), refusal.hint().unwrap_or_default()))
+            }
+            _ => Self::Database(error),
+        }
+    }
 }
 
 /// Decides what is due at `now`, up to 500 schedules, and gives how many they were. Any number of schedulers may do so at the

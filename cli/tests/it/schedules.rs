@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use botticelli_testkit::Process;
+use botticelli_testkit::{Process, database};
 
 use crate::stage::command;
 
@@ -70,4 +70,89 @@ async fn what_is_no_schedule_or_zone_is_refused_with_the_way_out() {
     let (said, code) = explain(&["0 0 31 2 *"]).await;
     assert_eq!(code, Some(2));
     assert!(said.contains("no such date exists"), "{said}");
+}
+
+#[tokio::test]
+async fn schedules_are_listed_looked_ahead_held_up_and_made_up_for() {
+    let database = database().await;
+    database
+        .execute(
+            "insert into botticelli.queues (name, kind, max_attempts) values ('posting', 'posting', 5);
+             insert into botticelli.schedules (name, queue, schedule, timezone) values ('evening', 'posting', '0 18 * * *', 'Europe/Berlin');
+             insert into botticelli.schedule_ticks (actor, tick_at, outcome, reason) values
+               ('evening', '2026-03-28 17:00+00', 'skipped', 'it was paused')",
+        )
+        .await;
+    let run = async |args: &[&str]| {
+        let mut command = command(PathBuf::from(env!("CARGO_BIN_EXE_botticelli")));
+        command
+            .env("DATABASE_URL", &database.url)
+            .env("USER", "alice")
+            .arg("schedule")
+            .args(args);
+        let mut process = Process::spawn(command);
+        let code = process.exit().await.code();
+        (process.output(), code)
+    };
+    let (listed, _) = run(&["list"]).await;
+    assert!(listed.contains("evening  runs"), "{listed}");
+    let (next, _) = run(&["next", "evening", "-n", "2"]).await;
+    assert_eq!(next.lines().next(), Some("at 18:00 (Europe/Berlin)"));
+    assert_eq!(next.lines().count(), 3);
+
+    let (paused, _) = run(&["pause", "evening", "--reason", "holidays"]).await;
+    assert!(paused.starts_with("schedule evening is paused"), "{paused}");
+    let pause = "select is_paused, pause_reason, paused_by from botticelli.schedules";
+    assert_eq!(database.row(pause).await, "t|holidays|alice");
+    run(&["resume", "evening"]).await;
+    assert_eq!(database.row(pause).await, "f||");
+
+    let range = [
+        "backfill",
+        "evening",
+        "--from",
+        "2026-03-28T00:00:00Z",
+        "--to",
+        "2026-03-29T23:00:00Z",
+    ];
+    let (said, code) = run(&range).await;
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(
+        said.lines().collect::<Vec<_>>(),
+        [
+            "  2026-03-28T17:00:00Z",
+            "  2026-03-29T16:00:00Z",
+            "2 ticks did not run; add --yes to enqueue their jobs"
+        ]
+    );
+    for jobs in ["2", "0"] {
+        let (said, _) = run(&[&range[..], &["--yes"]].concat()).await;
+        assert!(
+            said.ends_with(&format!("enqueued {jobs} jobs for ticks that did not run")),
+            "{said}"
+        );
+    }
+    let ticks = "select tick_at, outcome, reason, job_id from botticelli.schedule_ticks order by tick_at";
+    assert_eq!(
+        database.rows(ticks).await,
+        [
+            "2026-03-28 17:00:00+00|enqueued|backfilled|1",
+            "2026-03-29 16:00:00+00|enqueued|backfilled|2"
+        ]
+    );
+    let (said, code) = run(&["next", "evenings"]).await;
+    assert_eq!(
+        (said.as_str(), code),
+        (
+            "error: there is no schedule `evenings`; the schedules are evening",
+            Some(1)
+        )
+    );
+    let (said, _) = run(&["pause", "evenings"]).await;
+    assert!(
+        said.contains("unknown schedule \"evenings\"; Known schedules: evening."),
+        "{said}"
+    );
+    let (said, _) = run(&["backfill", "evening", "--from", "2099-01-01T00:00:00Z"]).await;
+    assert!(said.contains("a backfill is of the past"), "{said}");
 }
