@@ -16,7 +16,7 @@ use botticelli_llm::LanguageModel;
 use botticelli_posts::published;
 use botticelli_process::{Pools, Process, ProcessArguments};
 use botticelli_queue::{JobOptions, NewJob, Source, enqueue_unless_waiting};
-use botticelli_scheduler::{Scheduler, sync_schedules};
+use botticelli_scheduler::{LoadSettings, Scheduler, sync_schedules};
 use botticelli_workers::{ActorSpec, Fleet, WorkerParts, actor_specs, fleet_options, language_model, platforms, shop};
 use clap::Args;
 use secrecy::SecretString;
@@ -42,21 +42,31 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments, environment: HashMap<String, String>) -> Result<Ending> {
     let data_dir = arguments.process.data_dir(&environment)?;
-    let settings = arguments.process.settings(environment.clone())?;
+    let load: LoadSettings = {
+        let (process, environment) = (arguments.process.clone(), environment.clone());
+        Arc::new(move || process.settings(environment.clone()))
+    };
+    let settings = load()?;
     #[cfg(feature = "embedded-llm")]
     botticelli_workers::confine_model(&settings, &environment)?;
     let process = Process::start(settings, "up", stderr().is_terminal())?;
-    let outcome = with_database(&process, &arguments, &data_dir).await;
+    let outcome = with_database(&process, &arguments, &data_dir, load).await;
     process.flush().await;
     outcome
 }
 
 /// Runs on the configured database, or on the private one for as long as this runs.
-async fn with_database(process: &Process, arguments: &Arguments, data_dir: &Path) -> Result<Ending> {
+async fn with_database(
+    process: &Process,
+    arguments: &Arguments,
+    data_dir: &Path,
+    load: LoadSettings,
+) -> Result<Ending> {
     // First what is quickly refused: a mistake in a narrative need not cost the start of a database.
     let crew = Crew {
         actors: actor_specs(&process.settings, &[])?,
         model: language_model(&process.settings, data_dir)?,
+        load,
     };
     if process.settings.server.database_url.is_some() {
         return fleet(process, arguments, crew, None).await;
@@ -83,11 +93,13 @@ async fn with_database(process: &Process, arguments: &Arguments, data_dir: &Path
 struct Crew {
     actors: Vec<ActorSpec>,
     model: Arc<dyn LanguageModel>,
+    /// Reads the settings again.
+    load: LoadSettings,
 }
 
 async fn fleet(process: &Process, arguments: &Arguments, crew: Crew, url: Option<SecretString>) -> Result<Ending> {
     let settings = &process.settings;
-    let Crew { actors, model } = crew;
+    let Crew { actors, model, load } = crew;
     let platforms = platforms(settings, &actors, Box::new(stdout()));
     let Pools { main: pool, lease } = process.connect(url.as_ref()).await?;
     migrate(&pool).await?;
@@ -108,7 +120,7 @@ async fn fleet(process: &Process, arguments: &Arguments, crew: Crew, url: Option
     let options = fleet_options(settings, lease, Arc::clone(&process.clock));
     let names: Vec<String> = actors.iter().map(|actor| actor.name.to_string()).collect();
     let fleet = Fleet::start(shop(settings, parts), actors, options, sidecar.heartbeat()).await?;
-    let mut scheduler = Scheduler::start(settings, pool.clone(), process.metrics(), sidecar.heartbeat());
+    let mut scheduler = Scheduler::start(settings, load, pool.clone(), process.metrics(), sidecar.heartbeat());
     sidecar.set_started();
     tracing::info!("Botticelli is up; {}; Ctrl-C stops it", sidecar.addresses());
     if arguments.now {

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     io::{IsTerminal, stderr},
     process::ExitCode,
+    sync::Arc,
 };
 
 use anyhow::Result;
@@ -11,7 +12,7 @@ use botticelli_database::check_schema;
 use botticelli_jobs::register_fleet;
 use botticelli_lifecycle::{Ending, exit_code};
 use botticelli_process::{Process, ProcessArguments};
-use botticelli_scheduler::{Scheduler, sync_schedules};
+use botticelli_scheduler::{LoadSettings, Scheduler, sync_schedules};
 use clap::Parser;
 
 /// Turns schedules into jobs, and looks after what the fleet leaves behind.
@@ -30,13 +31,14 @@ async fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> Result<Ending> {
     let environment: HashMap<String, String> = std::env::vars().collect();
-    let process = Process::start(cli.process.settings(environment)?, "scheduler", stderr().is_terminal())?;
-    let outcome = schedule(&process).await;
+    let load: LoadSettings = Arc::new(move || cli.process.settings(environment.clone()));
+    let process = Process::start(load()?, "scheduler", stderr().is_terminal())?;
+    let outcome = schedule(&process, load).await;
     process.flush().await;
     outcome
 }
 
-async fn schedule(process: &Process) -> Result<Ending> {
+async fn schedule(process: &Process, load: LoadSettings) -> Result<Ending> {
     let pool = process.connect(None).await?.main;
     check_schema(&pool).await?;
     for retired in register_fleet(&pool, &process.settings, true).await? {
@@ -44,7 +46,7 @@ async fn schedule(process: &Process) -> Result<Ending> {
     }
     sync_schedules(&pool, &process.settings).await?;
     let sidecar = process.sidecar(pool.clone()).await?;
-    let mut scheduler = Scheduler::start(&process.settings, pool, process.metrics(), sidecar.heartbeat());
+    let mut scheduler = Scheduler::start(&process.settings, load, pool, process.metrics(), sidecar.heartbeat());
     sidecar.set_started();
     tracing::info!("Scheduler {} runs; {}", process.name, sidecar.addresses());
 

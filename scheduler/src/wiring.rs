@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Maintenance, Ticker};
+use crate::{LoadSettings, Maintenance, Ticker, reload::follow_settings};
 
 /// How long a round in progress may take when the process stops.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
@@ -20,12 +20,19 @@ const STOP_CHECK: Duration = Duration::from_millis(20);
 pub struct Scheduler {
     ticker: JoinHandle<()>,
     maintenance: JoinHandle<()>,
+    reload: JoinHandle<()>,
     stop: CancellationToken,
 }
 
 impl Scheduler {
-    /// Starts the loops. `heartbeat` is ticked by the one that turns schedules into jobs.
-    pub fn start(settings: &Settings, pool: PgPool, metrics: Arc<Metrics>, heartbeat: Heartbeat) -> Self {
+    /// Starts the loops. `load` reads the settings again; `heartbeat` is ticked by the loop that turns schedules into jobs.
+    pub fn start(
+        settings: &Settings,
+        load: LoadSettings,
+        pool: PgPool,
+        metrics: Arc<Metrics>,
+        heartbeat: Heartbeat,
+    ) -> Self {
         let stop = CancellationToken::new();
         let rescue_interval: Duration = settings.scheduler.rescue_interval;
         let ticker = Ticker {
@@ -40,7 +47,9 @@ impl Scheduler {
             history_retention: settings.queue.history_retention,
             dead_retention: settings.queue.dead_retention,
         };
+        let reload = follow_settings(maintenance.pool.clone(), load, settings.clone(), stop.clone());
         Self {
+            reload: tokio::spawn(reload),
             ticker: tokio::spawn(ticker.run(stop.clone())),
             maintenance: tokio::spawn(maintenance.run(stop.clone())),
             stop,
@@ -52,6 +61,7 @@ impl Scheduler {
         tokio::select! {
             _ = &mut self.ticker => tracing::error!("The loop that turns schedules into jobs has ended"),
             _ = &mut self.maintenance => tracing::error!("The loop that rescues jobs has ended"),
+            _ = &mut self.reload => tracing::error!("The loop that follows the settings has ended"),
         }
     }
 
@@ -60,7 +70,7 @@ impl Scheduler {
     pub async fn stop(self) {
         self.stop.cancel();
         let ended = async {
-            while !(self.ticker.is_finished() && self.maintenance.is_finished()) {
+            while !(self.ticker.is_finished() && self.maintenance.is_finished() && self.reload.is_finished()) {
                 tokio::time::sleep(STOP_CHECK).await;
             }
         };
@@ -69,5 +79,6 @@ impl Scheduler {
         }
         self.ticker.abort();
         self.maintenance.abort();
+        self.reload.abort();
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use botticelli_testkit::{Process, database};
 
-use crate::stage::command;
+use crate::stage::{Stage, command, pipeline};
 
 async fn explain(args: &[&str]) -> (String, Option<i32>) {
     let mut command = command(PathBuf::from(env!("CARGO_BIN_EXE_botticelli")));
@@ -155,4 +155,50 @@ async fn schedules_are_listed_looked_ahead_held_up_and_made_up_for() {
     );
     let (said, _) = run(&["backfill", "evening", "--from", "2099-01-01T00:00:00Z"]).await;
     assert!(said.contains("a backfill is of the past"), "{said}");
+}
+
+#[tokio::test]
+async fn schedules_follow_the_settings_while_the_scheduler_runs_and_a_bad_file_changes_nothing() {
+    let stage = Stage::new(&pipeline("0 9 * * *", "noop")).await;
+    let scheduler = stage.scheduler().await;
+    let standing = async |name: &str| {
+        let row =
+            format!("select schedule, enabled, next_tick is not null from botticelli.schedules where name = '{name}'");
+        stage.database.row(&row).await
+    };
+    let becomes = async |name: &str, schedule: &str| {
+        let condition = format!(
+            "exists (select from botticelli.schedules where name = '{name}' and schedule = '{schedule}' and decided_until is not null)"
+        );
+        stage.database.until(&condition).await;
+    };
+    becomes("generation", "0 9 * * *").await;
+    // The file itself is noticed.
+    stage.rewrite(|text| text.replace("0 9 * * *", "0 10 * * *"));
+    becomes("generation", "0 10 * * *").await;
+    assert_eq!(standing("generation").await, "0 10 * * *|t|t");
+
+    stage.rewrite(|text| text.replace("0 10 * * *", "0 25 * * *"));
+    scheduler.line("stay as they were").await;
+    assert!(
+        scheduler.output().contains("hour `25` is not in 0-23"),
+        "{}",
+        scheduler.output()
+    );
+    assert_eq!(standing("generation").await, "0 10 * * *|t|t");
+    // In the middle of being written.
+    stage.rewrite(|text| text[..text.len() / 2].to_owned() + "[[[");
+    scheduler.hang_up();
+    scheduler.nth_line("stay as they were", 2).await;
+    assert_eq!(standing("generation").await, "0 10 * * *|t|t");
+
+    // Another actor instead, and what is asked for comes at once.
+    stage.rewrite(|_| {
+        "[actors.other]\nkind = \"generation\"\nnarrative = \"narratives/discord/generation_carousel.toml\"\nnarrative_name = \"batch_generate\"\nschedule = [\"@daily\", \"except * * * * SUN\"]\n".to_owned()
+    });
+    scheduler.hang_up();
+    becomes("other", "@daily; except * * * * SUN").await;
+    assert_eq!(standing("generation").await, "0 10 * * *|f|f");
+    let ticks = "select count(*) from botticelli.schedule_ticks";
+    assert_eq!(stage.database.row(ticks).await, "0", "nothing was due");
 }

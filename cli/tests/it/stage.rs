@@ -91,6 +91,13 @@ rescue_interval = "200ms"
         }
     }
 
+    /// Rewrites the settings file.
+    pub(crate) fn rewrite(&self, rewritten: impl FnOnce(&str) -> String) {
+        let file = self.home.path().join("botticelli.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, rewritten(&text)).unwrap();
+    }
+
     /// A scheduler that runs.
     pub(crate) async fn scheduler(&self) -> Process {
         let scheduler = self.start("botticelli-scheduler", Skew::None);

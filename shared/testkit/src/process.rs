@@ -133,6 +133,11 @@ impl Process {
         self.send(Signal::INT);
     }
 
+    /// Asks it to read its settings again (SIGHUP).
+    pub fn hang_up(&self) {
+        self.send(Signal::HUP);
+    }
+
     /// Ends it without a chance to tidy up (SIGKILL).
     pub fn kill(&self) {
         self.send(Signal::KILL);
