@@ -42,60 +42,86 @@ declare
   flows bigint[] := array(select distinct dead.workflow from botticelli.dead_jobs dead where dead.id = any (ids) and dead.workflow is not null);
   -- Those that were asked for and all that would come with them; then those of them that can come.
   chosen bigint[] := ids;
-  remaining bigint[];
   keys text[];
-  keyed bigint[];
+  firsts bigint[];
+  holders bigint[];
 begin
   if flows <> '{}' then
-    -- Before the workflows, as where jobs end.
-    perform from botticelli.job_keys held
-    where held.key = any (array(select dead.unique_key from botticelli.dead_jobs dead where dead.id = any (ids)))
-    order by held.key for update;
     perform from botticelli.workflows flow where flow.id = any (flows) order by flow.id for update;
-    chosen := botticelli.with_followers(ids, null);
+    chosen := array(
+      with recursive reached as (
+        select job.id from unnest(ids) as job (id)
+        union
+        select follower.id
+        from reached
+          cross join lateral (
+            select j.job_id as id
+            from botticelli.job_needs needs join botticelli.workflow_jobs j on j.job_id = needs.job_id and j.is_doomed
+            where needs.needed_id = reached.id
+            union all
+            select j.job_id from botticelli.workflow_jobs j where j.parent_id = reached.id
+          ) as follower
+      )
+      select reached.id from reached
+    );
   end if;
 
   -- Locked, so that of two that redrive the same job one finds nothing.
   chosen := array(select dead.id from botticelli.dead_jobs dead where dead.id = any (chosen) order by dead.id for update);
-  with taken as (
-    insert into botticelli.job_keys as held (key, job_id, held_until)
-    select firsts.unique_key, firsts.id, 'end'
-    -- In the order of keys, as where jobs are enqueued.
-    from (
-      select distinct on (dead.unique_key) dead.unique_key, dead.id
-      from botticelli.dead_jobs dead where dead.id = any (chosen) and dead.unique_key is not null order by dead.unique_key, dead.id
-    ) as firsts
-    order by firsts.unique_key
+  select array_agg(first.unique_key order by first.unique_key), array_agg(first.id order by first.unique_key) into keys, firsts
+  from (
+    select dead.unique_key, min(dead.id) as id
+    from botticelli.dead_jobs dead where dead.id = any (chosen) and dead.unique_key is not null group by dead.unique_key
+  ) as first;
+  if keys <> '{}' then
     -- Until its end, even if it was unique while it waited only: what was asked for then is not known any more, and this way
     -- no promise is broken.
-    on conflict (key) do update set job_id = excluded.job_id, held_until = excluded.held_until
-    where held.job_id = excluded.job_id or (held.held_until is null and coalesce(held.expires_at <= now(), true))
-    returning held.key, held.job_id
-  )
-  select array_agg(taken.key), coalesce(array_agg(taken.job_id), '{}') into keys, keyed from taken;
-  chosen := array(
-    select dead.id from botticelli.dead_jobs dead
-    where dead.id = any (chosen) and (dead.unique_key is null or dead.id = any (keyed))
-  );
+    holders := botticelli.take_keys(
+      (select dead.queue from botticelli.dead_jobs dead where dead.id = firsts[1]), keys, firsts, 'end', null
+    );
+    firsts := array(select taken.first from unnest(firsts, holders) as taken (first, holder) where taken.first = taken.holder);
+    chosen := array(
+      select dead.id from botticelli.dead_jobs dead
+      where dead.id = any (chosen) and (dead.unique_key is null or dead.id = any (firsts))
+    );
+  end if;
 
   if flows <> '{}' then
-    -- Until none is left that cannot come: each that stays dead may keep others.
-    loop
-      remaining := array(
+    -- Without those that wait for a job which stays dead, and what would come with them.
+    chosen := array(
+      with recursive staying as (
         select job.id
-        from unnest(botticelli.with_followers(array(select asked from unnest(ids) as asked where asked = any (chosen)), chosen)) as job (id)
-          left join botticelli.workflow_jobs j on j.job_id = job.id
-        where j.on_failure is distinct from 'cancel' or not exists (
-          select
-          from botticelli.job_needs needs join botticelli.workflow_jobs needed on needed.job_id = needs.needed_id
-          where needs.job_id = job.id and needed.outcome <> 'completed' and not needed.job_id = any (chosen)
-        )
-      );
-      exit when cardinality(remaining) = cardinality(chosen);
-      chosen := remaining;
-    end loop;
-    update botticelli.job_keys held set held_until = null where held.key = any (keys) and not held.job_id = any (chosen);
+        from unnest(chosen) as job (id)
+          join botticelli.workflow_jobs j on j.job_id = job.id
+        where
+          (
+            j.on_failure = 'cancel' and exists (
+              select
+              from botticelli.job_needs needs join botticelli.workflow_jobs needed on needed.job_id = needs.needed_id
+              where needs.job_id = job.id and needed.outcome <> 'completed' and not needed.job_id = any (chosen)
+            )
+          )
+          or (j.parent_id is not null and not j.parent_id = any (chosen) and not job.id = any (ids) and not exists (
+            select from botticelli.job_needs needs where needs.job_id = job.id and needs.needed_id = any (chosen)
+          ))
+        union
+        select follower.id
+        from staying
+          cross join lateral (
+            select j.job_id as id
+            from botticelli.job_needs needs join botticelli.workflow_jobs j on j.job_id = needs.job_id and j.on_failure = 'cancel'
+            where needs.needed_id = staying.id
+            union all
+            select j.job_id from botticelli.workflow_jobs j where j.parent_id = staying.id and not j.job_id = any (ids)
+          ) as follower
+      )
+      select job.id from unnest(chosen) as job (id) left join staying on staying.id = job.id where staying.id is null
+    );
+    update botticelli.job_keys held set held_until = null
+    where held.key = any (keys) and held.job_id = any (firsts) and not held.job_id = any (chosen);
   end if;
+  update botticelli.job_keys held set held_until = 'end'
+  where held.key = any (keys) and held.job_id = any (firsts) and held.job_id = any (chosen) and held.held_until is null;
 
   -- One that came too late belongs to the life before.
   delete from botticelli.cancellations where job_id = any (chosen);
@@ -118,30 +144,6 @@ begin
   if flows <> '{}' then
     perform botticelli.resume_workflow_jobs(chosen, flows);
   end if;
-end
-$$;
-
--- Those jobs with all that would be redriven with them: what was cancelled because of one, and what one has asked for. Of
--- `among` only, if that is not null.
-create function botticelli.with_followers(ids bigint[], among bigint[]) returns bigint[] language plpgsql stable as $$
-begin
-  return array(
-    with recursive reached as (
-      select job.id from unnest(ids) as job (id)
-      union
-      select follower.id
-      from reached
-        cross join lateral (
-          select j.job_id as id
-          from botticelli.job_needs needs join botticelli.workflow_jobs j on j.job_id = needs.job_id and j.is_doomed
-          where needs.needed_id = reached.id
-          union all
-          select j.job_id from botticelli.workflow_jobs j where j.parent_id = reached.id
-        ) as follower
-      where among is null or follower.id = any (among)
-    )
-    select reached.id from reached
-  );
 end
 $$;
 

@@ -57,89 +57,93 @@ begin
 end
 $$;
 
--- Gives keys to jobs, as far as they are free, and who has each in the end. `keys` are in order, so that two who ask for the
--- same wait for one another and not each for the other.
+-- Gives keys to jobs, as far as they are free, and who has each in the end. `keys` are in order, and so are the locks, so that two
+-- who ask for the same wait for one another and not each for the other.
 --
--- A key that another job holds until its end is only read: to lock it would let that job's end wait for the caller's
--- transaction. One that is held until the claim is locked, so that its job does not begin before what the caller writes can be
--- seen; claims pass over it meanwhile and are told to look again.
+-- A key that is held is only read: to lock it would let its job's end wait for the caller's transaction. Of one that is held until
+-- its job's claim the job itself is locked, so that it does not begin before what the caller writes can be seen; claims pass over
+-- it meanwhile and are told to look again when the caller commits.
 create function botticelli.take_keys(queue text, keys text[], jobs bigint[], held_until text, expires_at timestamptz)
 returns bigint[] language plpgsql as $$
 #variable_conflict use_variable
 declare
-  holders jsonb := '{}';
-  added jsonb;
-  rest text[] := keys;
+  holders bigint[];
+  place integer;
+  rounds integer;
+  known botticelli.job_keys;
 begin
-  while cardinality(rest) > 0 loop
-    with asked as (
-      select asked.key, asked.job from unnest(keys, jobs) as asked (key, job) where asked.key = any (rest) order by asked.key
-    ),
-    taken as (
+  -- Nearly always all are new, or all are held.
+  select array_agg(
+    case when held.held_until = 'end' or held.held_until is null and held.expires_at > now() then held.job_id end order by asked.place
+  ), count(held.key)
+  into holders, rounds
+  from unnest(keys) with ordinality as asked (key, place) left join botticelli.job_keys held on held.key = asked.key;
+  if rounds = 0 then
+    with taken as (
       insert into botticelli.job_keys as held (key, job_id, held_until, expires_at)
-      select asked.key, asked.job, held_until, expires_at from asked
+      select asked.key, asked.job, held_until, expires_at from unnest(keys, jobs) as asked (key, job) order by asked.key
       on conflict do nothing
       returning held.key, held.job_id
     )
-    select jsonb_object_agg(taken.key, taken.job_id) into added from taken;
-    holders := holders || coalesce(added, '{}');
-    rest := array(select key from unnest(rest) as key where not holders ? key order by key);
-    exit when rest = '{}';
-
-    perform from botticelli.job_keys held
-    where held.key = any (rest)
-      and (held.held_until = 'claim' or held.held_until is null and coalesce(held.expires_at <= now(), true))
-    order by held.key for update;
-    with freed as (
-      update botticelli.job_keys held set job_id = asked.job, held_until = held_until, expires_at = expires_at
-      from unnest(keys, jobs) as asked (key, job)
-      where held.key = asked.key and held.key = any (rest)
-        and held.held_until is null and coalesce(held.expires_at <= now(), true)
-      returning held.key, held.job_id
-    ),
-    others as (
-      select held.key, held.job_id, held.held_until from botticelli.job_keys held
-      where held.key = any (rest) and not exists (select from freed where freed.key = held.key)
-    ),
-    told as materialized (
-      select pg_notify('botticelli_jobs', queue) where exists (select from others where others.held_until = 'claim')
-    )
-    select jsonb_object_agg(found.key, found.job_id) into added
-    from (select freed.key, freed.job_id from freed union all select others.key, others.job_id from others) as found
-    where (select count(*) from told) >= 0;
-    holders := holders || coalesce(added, '{}');
-    -- One that is not there any more has been pruned just now.
-    rest := array(select key from unnest(rest) as key where not holders ? key order by key);
+    select array_agg(taken.job_id order by asked.place) into holders
+    from unnest(keys) with ordinality as asked (key, place) left join taken on taken.key = asked.key;
+  end if;
+  for place in select asked.place from unnest(holders) with ordinality as asked (holder, place) where asked.holder is null order by 1 loop
+    rounds := 0;
+    while holders[place] is null loop
+      rounds := rounds + 1;
+      if rounds > 100 then
+        raise exception 'the key of a unique job of queue "%" changed hands all the time', queue
+          using errcode = '40001', hint = 'Try again.';
+      end if;
+      insert into botticelli.job_keys as held (key, job_id, held_until, expires_at)
+      values (keys[place], jobs[place], held_until, expires_at)
+      on conflict do nothing;
+      if found then
+        holders[place] := jobs[place];
+        continue;
+      end if;
+      select * into known from botticelli.job_keys held where held.key = keys[place];
+      -- It may have been pruned just now.
+      if found and known.held_until is null and coalesce(known.expires_at <= now(), true) then
+        update botticelli.job_keys held set job_id = jobs[place], held_until = held_until, expires_at = expires_at
+        where held.key = keys[place] and held.held_until is null and coalesce(held.expires_at <= now(), true);
+        if found then
+          holders[place] := jobs[place];
+        end if;
+      elsif found and known.held_until = 'claim' then
+        -- Waits for a claim that has it in hand; then it is not there any more, and the key is free.
+        perform from botticelli.waiting_jobs waiting where waiting.id = known.job_id for update;
+        if found then
+          holders[place] := known.job_id;
+          perform pg_notify('botticelli_jobs', queue);
+        end if;
+      elsif found then
+        holders[place] := known.job_id;
+      end if;
+    end loop;
   end loop;
-  return array(select (holders ->> asked.key)::bigint from unnest(keys) with ordinality as asked (key, place) order by asked.place);
+  return holders;
 end
 $$;
 
 -- What is to be done about jobs before they are claimed, whose rows are locked: those that are past their `not_after` move to
--- the dead ones, and keys that hold until the claim are given back. Gives the number of the former. A job whose key is locked
--- just now, by who enqueues the same, stays: its row is written anew, where the claim does not look.
+-- the dead ones, and keys that hold until the claim are given back. Gives the number of the former. No key that is held is locked
+-- by who enqueues, so this waits for no producer.
 create or replace function botticelli.take_care_of(from_queue text, places tid[]) returns integer language plpgsql as $$
 #variable_conflict use_column
 declare
   late integer;
   moment timestamptz := clock_timestamp();
-  freed text[];
 begin
-  with free as materialized (
+  update botticelli.job_keys set held_until = null
+  where key = any (array(
     select held.key
     from botticelli.waiting_jobs waiting join botticelli.job_keys as held on held.key = waiting.unique_key and held.job_id = waiting.id
-    where waiting.ctid = any (places) and (held.held_until = 'claim' or waiting.not_after <= moment)
+    where waiting.ctid = any (places) and (held.held_until = 'claim' or held.held_until is not null and waiting.not_after <= moment)
     order by held.key
-    for update of held skip locked
-  ),
-  given_back as (
-    update botticelli.job_keys set held_until = null where key = any (array(select free.key from free))
-  )
-  select coalesce(array_agg(free.key), '{}') into freed from free;
-  update botticelli.waiting_jobs waiting set is_ready = true
-  from botticelli.job_keys held
-  where waiting.ctid = any (places) and held.key = waiting.unique_key and held.job_id = waiting.id
-    and (held.held_until = 'claim' or waiting.not_after <= moment) and not held.key = any (freed);
+    for update of held
+  ));
   with expired as (
     delete from botticelli.waiting_jobs where ctid = any (places) and not_after <= moment returning *
   )
@@ -271,5 +275,91 @@ begin
       left join inserted on inserted.id = proposed.holder
     order by given.place;
   end if;
+end
+$$;
+
+-- Ends the jobs at `places` of `claims`, as far as the claim is `worker`'s and all of those jobs still run; the others it
+-- passes over. Gives each claim that it changed, with its jobs. Every end of a running job goes through here.
+create or replace function botticelli.end_jobs(worker uuid, claim_ids bigint[], claim_places bit varying[], outcome text)
+returns table (claim bigint, queue text, claimed_at timestamptz, jobs botticelli.claimed_job[], places bit varying)
+language plpgsql
+set enable_seqscan = off set enable_bitmapscan = off set jit = off set plan_cache_mode = force_generic_plan
+as $$
+#variable_conflict use_column
+begin
+  return query
+  with asked as (
+    select * from unnest(claim_ids, claim_places) as asked (claim, places)
+  ),
+  held as materialized (
+    select claims.*, asked.places
+    from asked join botticelli.claims on claims.id = asked.claim
+    -- Bit strings of different lengths cannot be combined.
+    where claims.worker_id = worker and length(claims.open) = length(asked.places) and claims.open & asked.places = asked.places
+    -- In one order, so that two that end jobs of the same claims wait for one another and not each for the other.
+    order by claims.id
+    for update of claims
+  ),
+  reduced as (
+    update botticelli.claims
+    set open = held.open & ~held.places,
+        endings = held.endings || row(outcome, clock_timestamp(), held.places)::botticelli.ending
+    from held
+    where claims.id = held.id and held.open <> held.places
+  ),
+  closed as (
+    delete from botticelli.claims using held where claims.id = held.id and held.open = held.places
+  ),
+  kept as (
+    insert into botticelli.claim_history (id, queue, worker_id, claimed_at, jobs, endings, first_job, last_job)
+    select
+      held.id, held.queue, held.worker_id, held.claimed_at, held.jobs,
+      held.endings || row(outcome, clock_timestamp(), held.places)::botticelli.ending, held.first_job, held.last_job
+    from held
+    where held.open = held.places
+  ),
+  freed as (
+    update botticelli.job_keys set held_until = null
+    where key = any (array(
+      select job_keys.key
+      from held
+        cross join unnest(held.jobs) with ordinality as job
+        join botticelli.job_keys on job_keys.key = job.unique_key and job_keys.job_id = job.id
+      -- One that holds nothing any more may be taken over just now, by who has not committed.
+      where held.has_keys and job_keys.held_until is not null and outcome in ('completed', 'discarded', 'cancelled')
+        and get_bit(held.places, job.ordinality::integer - 1) = 1
+      -- In the order in which an enqueue takes them.
+      order by job_keys.key
+      for update of job_keys
+    ))
+    returning key
+  ),
+  -- A row to be counted off by the next claim, not a count to be changed: it waits for nobody. Whoever was kept from
+  -- claiming is told.
+  released as (
+    insert into botticelli.limit_releases (queue, jobs, keys)
+    select
+      held.queue, bit_count(held.places),
+      case
+        when held.limit_keys is null or bit_count(held.places) = length(held.places) then held.limit_keys
+        else array(
+          select used.key from unnest(held.limit_keys) with ordinality as used (key, place)
+          where get_bit(held.places, used.place::integer - 1) = 1
+        )
+      end
+    from held where held.is_counted
+    returning pg_notify('botticelli_jobs', limit_releases.queue)
+  ),
+  -- What else ends a job puts it among the dead ones, and a trigger there does the same.
+  advanced as materialized (
+    select botticelli.end_workflow_jobs(array_agg(job.id), outcome)
+    from held cross join unnest(held.jobs) with ordinality as job
+    where held.has_workflows and outcome = 'completed' and job.workflow is not null
+      and get_bit(held.places, job.ordinality::integer - 1) = 1
+    -- Keys first, as where jobs are given up.
+    having count(*) > 0 and (select count(*) from freed) >= 0
+  )
+  select held.id, held.queue, held.claimed_at, held.jobs, held.places
+  from held where (select count(*) from advanced) >= 0;
 end
 $$;

@@ -1,4 +1,4 @@
--- Jobs of workflows that end together are looked at together: one by one, the end of 10,000 took as many looks at all of them.
+-- Jobs of workflows that are given up together are looked at together: one by one, the end of 10,000 took as many looks at all of them.
 -- What is wrong with a job of a workflow is told with its name. And what went wrong where jobs asked for others without a key, or
 -- twice for the same. Owner: shared/queue.
 
@@ -89,6 +89,9 @@ begin
       perform botticelli.check_args(target.name, target.kind, coalesce(job -> 'args', '{}'));
     exception when data_exception or program_limit_exceeded then
       get stacked diagnostics way_out = pg_exception_hint;
+      if way_out = '' then
+        raise exception 'job "%" of the workflow: %', job ->> 'name', sqlerrm using errcode = sqlstate;
+      end if;
       raise exception 'job "%" of the workflow: %', job ->> 'name', sqlerrm using errcode = sqlstate, hint = way_out;
     end;
     if length(job ->> 'limit_key') not between 1 and 200 then
@@ -237,7 +240,7 @@ begin
       select held.key
       from ended
         join asked on asked.job_id = ended.id
-        join botticelli.job_keys as held on held.key = ended.unique_key and held.job_id = ended.id
+        join botticelli.job_keys as held on held.key = ended.unique_key and held.job_id = ended.id and held.held_until is not null
       -- In the order in which an enqueue takes them.
       order by held.key
       for update of held

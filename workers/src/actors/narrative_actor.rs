@@ -249,9 +249,13 @@ impl State {
                     tracing::warn!(queue.name = %self.actor.name, strays, "Put {strays} jobs of {} back whose claim had been lost", self.actor.name);
                 }
             }
-            Err(error) => self.report_failure(&error),
+            Err(error) => {
+                self.strays.begin();
+                self.report_failure(&error);
+                return false;
+            }
         }
-        !self.strays.is_due()
+        true
     }
 
     async fn hand_back(&mut self, job: ClaimedJob) {

@@ -58,7 +58,7 @@ freed as (
   where key = any (array(
     select held.key
     from ended join botticelli.job_keys as held on held.key = ended.unique_key and held.job_id = ended.id
-    where ended.fate = 'discarded'
+    where ended.fate = 'discarded' and held.held_until is not null
     -- In the order in which an enqueue takes them, so that the two wait for one another and not each for the other.
     order by held.key
     for update of held

@@ -77,13 +77,61 @@ async fn jobs_end_and_are_rescued_while_who_enqueues_the_same_has_not_committed(
 }
 
 #[tokio::test]
-async fn a_claim_leaves_the_jobs_whose_keys_somebody_has_in_hand() {
+async fn a_claim_passes_over_jobs_that_a_producer_has_in_hand_with_limits_and_without() {
+    for limits in ["max_running => 5", "max_running_per_key => 5", ""] {
+        let bench = Bench::new().await;
+        let pool = &bench.database.pool;
+        bench
+            .database
+            .execute(&format!(
+                "select botticelli.limit_queue('posting'{}{limits})",
+                if limits.is_empty() { "" } else { ", " }
+            ))
+            .await;
+        enqueued(pool, "waiting").await;
+        let mut producer = pool.begin().await.unwrap();
+        assert_eq!(enqueue(&mut producer, [1, 1, 1], "waiting").await, 0);
+        // The one in hand stands first, and takes nobody's place.
+        let claimed = bench.claim_up_to(1).await;
+        assert_eq!(claimed[0].args, r#"{"limit": 2}"#, "{limits}");
+        assert_eq!(bench.claim().await.len(), 1, "{limits}");
+        assert_eq!(bench.claim().await.len(), 0, "{limits}");
+        producer.commit().await.unwrap();
+        assert_eq!(bench.claim().await.len(), 1, "{limits}");
+    }
+}
+
+#[tokio::test]
+async fn a_job_ends_while_somebody_takes_over_the_key_that_it_has_given_back() {
     let bench = Bench::new().await;
-    enqueued(&bench.database.pool, "waiting").await;
-    let mut producer = bench.database.pool.begin().await.unwrap();
-    assert_eq!(enqueue(&mut producer, [2, 2, 2], "waiting").await, 0);
-    assert_eq!(bench.claim().await.len(), 2);
-    assert_eq!(bench.claim().await.len(), 0);
+    let pool = &bench.database.pool;
+    enqueued(pool, "waiting").await;
+    let jobs = bench.claim().await;
+    let mut producer = pool.begin().await.unwrap();
+    assert_eq!(enqueue(&mut producer, [1, 2, 3], "waiting").await, 3);
+    let mut connection = pool.acquire().await.unwrap();
+    let leases: Vec<_> = jobs.iter().map(|job| job.lease).collect();
+    assert!(complete_all(&mut connection, &leases).await.unwrap().is_empty());
     producer.commit().await.unwrap();
-    assert_eq!(bench.claim().await.len(), 1);
+    assert_eq!(bench.claim().await.len(), 3);
+}
+
+#[tokio::test]
+async fn who_redrives_a_unique_job_keeps_the_one_in_its_place_from_nothing() {
+    let bench = Bench::new().await;
+    let pool = &bench.database.pool;
+    enqueued(pool, "unfinished").await;
+    bench
+        .execute("select botticelli.cancel(id) from botticelli.waiting_jobs")
+        .await;
+    enqueued(pool, "unfinished").await;
+    let jobs = bench.claim().await;
+    let mut redriving = pool.begin().await.unwrap();
+    let redriven = "select redriven, skipped from botticelli.redrive_all()";
+    let redriven: (i64, i64) = sqlx::query_as(redriven).fetch_one(&mut *redriving).await.unwrap();
+    assert_eq!(redriven, (0, 3));
+    for job in &jobs {
+        bench.finish(job).await;
+    }
+    redriving.commit().await.unwrap();
 }
