@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use botticelli_database::sql;
-use botticelli_schedule::Zone;
 use botticelli_settings::{ActorSettings, Settings};
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
@@ -16,12 +15,20 @@ use sqlx::PgPool;
 /// The driver's error; nothing is changed then.
 pub async fn sync_schedules(pool: &PgPool, settings: &Settings) -> Result<(), sqlx::Error> {
     let mut columns = (vec![], vec![], vec![], vec![], vec![]);
+    let mut policies = (vec![], vec![], vec![], vec![], vec![], vec![]);
     for actor in settings.actors.values() {
         columns.0.push(actor.name.as_str());
         columns.1.push(actor.schedule.as_str());
         columns.2.push(actor.timezone.name());
         columns.3.push(revision(actor));
         columns.4.push(actor.enabled);
+        policies.0.push(actor.jitter.as_secs_f64());
+        policies.1.push(actor.catch_up.as_str());
+        policies.2.push(actor.catch_up_window.as_secs_f64());
+        policies.3.push(actor.overlap.as_str());
+        // An array of arrays of different lengths there is not.
+        policies.4.push(serde_json::json!(actor.windows));
+        policies.5.push(serde_json::json!(actor.blackouts));
     }
     let mut transaction = botticelli_database::transaction(pool).await?;
     sqlx::query(sql(include_str!("sql/sync_schedules.sql")))
@@ -30,6 +37,12 @@ pub async fn sync_schedules(pool: &PgPool, settings: &Settings) -> Result<(), sq
         .bind(columns.2)
         .bind(columns.3)
         .bind(columns.4)
+        .bind(policies.0)
+        .bind(policies.1)
+        .bind(policies.2)
+        .bind(policies.3)
+        .bind(policies.4)
+        .bind(policies.5)
         .execute(&mut *transaction)
         .await?;
     sqlx::query(sql(
@@ -44,9 +57,17 @@ pub async fn sync_schedules(pool: &PgPool, settings: &Settings) -> Result<(), sq
 /// A fingerprint of everything that is configured about an actor.
 fn revision(actor: &ActorSettings) -> String {
     let mut configured = serde_json::to_value(actor).unwrap_or_default();
-    if let Some(keys) = configured.as_object_mut().filter(|_| actor.timezone == Zone::UTC) {
-        // As it was before there was such a key: an upgrade is no new configuration.
-        keys.remove("timezone");
+    // What decides about ticks is no other work; and an upgrade that brings such keys is no new configuration.
+    for key in [
+        "timezone",
+        "jitter",
+        "catch_up",
+        "catch_up_window",
+        "overlap",
+        "windows",
+        "blackouts",
+    ] {
+        configured.as_object_mut().map(|keys| keys.remove(key));
     }
     let digest = Sha256::digest(configured.to_string().as_bytes());
     digest.iter().take(8).fold(String::new(), |mut text, byte| {

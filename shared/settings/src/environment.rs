@@ -19,7 +19,7 @@ const READ_ELSEWHERE: [&str; 3] = ["BOTTICELLI_CONFIG", "BOTTICELLI_DATA_DIR", "
 const READ_BY_TESTS: &str = "BOTTICELLI_TEST_";
 
 /// Keys that hold lists and so have no variable.
-const LISTS: [&str; 1] = ["after"];
+const LISTS: [&str; 3] = ["after", "windows", "blackouts"];
 
 /// The variables that are set, without the empty ones and those of Kubernetes services.
 pub(crate) struct Environment {

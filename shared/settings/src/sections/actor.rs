@@ -2,7 +2,7 @@ use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use botticelli_schedule::{Schedule, Zone, ZoneError, format_duration};
+use botticelli_schedule::{Schedule, TimeWindow, Zone, ZoneError, format_duration};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::duration_text;
@@ -17,6 +17,9 @@ const TEN: NonZeroU32 = NonZeroU32::new(10).unwrap();
 const TWENTY: NonZeroU32 = NonZeroU32::new(20).unwrap();
 const FIVE: NonZeroU32 = NonZeroU32::new(5).unwrap();
 const DEFAULT_MIN_SCORE: u8 = 6;
+const DAY: Duration = Duration::from_hours(24);
+/// The longest jitter and the longest time that is caught up.
+const LONGEST_POLICY: Duration = Duration::from_hours(366 * 24);
 const QUARTER_HOUR: Duration = Duration::from_mins(15);
 
 /// `[actors.NAME]`: one actor, complete and checked.
@@ -36,6 +39,20 @@ pub struct ActorSettings {
     /// The time zone of the schedule's cron expressions and days. Default: UTC.
     #[serde(serialize_with = "zone_name")]
     pub timezone: Zone,
+    /// Jobs of the schedule are due up to so much later than their ticks, each tick always by the same. Default: 0s.
+    #[serde(with = "duration_text")]
+    pub jitter: Duration,
+    /// What becomes of ticks while no scheduler ran. Default: `latest`.
+    pub catch_up: CatchUp,
+    /// Ticks longer ago than this are not caught up. Default: 1day.
+    #[serde(with = "duration_text")]
+    pub catch_up_window: Duration,
+    /// What becomes of a tick while the schedule's last job waits or runs. Default: `skip`.
+    pub overlap: Overlap,
+    /// Ticks outside of all of these are skipped. Default: none, everything is inside.
+    pub windows: Vec<String>,
+    /// Ticks inside of one of these are skipped. Default: none.
+    pub blackouts: Vec<String>,
     /// Actors after which it runs too, each time one of them finished with output. Default: none.
     pub after: Vec<String>,
     /// Where it posts. Default: `noop`.
@@ -106,6 +123,57 @@ impl fmt::Display for ActorKind {
     }
 }
 
+/// What becomes of ticks that were due while no scheduler ran.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CatchUp {
+    /// They are missed.
+    None,
+    /// The latest runs.
+    #[default]
+    Latest,
+    /// All run.
+    All,
+}
+
+impl CatchUp {
+    /// As written in settings and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Latest => "latest",
+            Self::All => "all",
+        }
+    }
+}
+
+/// What becomes of a tick while the schedule's last job waits or runs.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Overlap {
+    /// It is skipped.
+    #[default]
+    Skip,
+    /// One waits for that job's end; those after it are skipped.
+    BufferOne,
+    /// It runs beside it.
+    Allow,
+    /// That job is cancelled.
+    CancelOther,
+}
+
+impl Overlap {
+    /// As written in settings and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Skip => "skip",
+            Self::BufferOne => "buffer_one",
+            Self::Allow => "allow",
+            Self::CancelOther => "cancel_other",
+        }
+    }
+}
+
 /// Where posts go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -144,6 +212,18 @@ pub(crate) struct ActorSection {
     #[serde(default, deserialize_with = "schedule_text::optional")]
     schedule: Option<String>,
     timezone: Option<String>,
+    #[serde(default, deserialize_with = "duration_text::optional")]
+    jitter: Option<Duration>,
+    #[serde(default)]
+    catch_up: CatchUp,
+    #[serde(default, deserialize_with = "duration_text::optional")]
+    catch_up_window: Option<Duration>,
+    #[serde(default)]
+    overlap: Overlap,
+    #[serde(default)]
+    windows: Vec<String>,
+    #[serde(default)]
+    blackouts: Vec<String>,
     #[serde(default)]
     platform: PlatformName,
     channel_id: Option<String>,
@@ -205,6 +285,12 @@ impl ActorSection {
             narrative_name: self.narrative_name.clone()?,
             schedule: schedule.in_zone(timezone),
             timezone,
+            jitter: self.jitter.unwrap_or_default(),
+            catch_up: self.catch_up,
+            catch_up_window: self.catch_up_window.unwrap_or(DAY),
+            overlap: self.overlap,
+            windows: self.windows.clone(),
+            blackouts: self.blackouts.clone(),
             after: self.after.clone(),
             platform: self.platform,
             channel_id: self.channel_id.clone(),
@@ -231,6 +317,18 @@ impl ActorSection {
             }
         }
         self.check_channel(name, report);
+        for (field, windows) in [("windows", &self.windows), ("blackouts", &self.blackouts)] {
+            for window in windows {
+                if let Err(error) = window.parse::<TimeWindow>() {
+                    report.add(&key(field), error.to_string());
+                }
+            }
+        }
+        for (field, length) in [("jitter", self.jitter), ("catch_up_window", self.catch_up_window)] {
+            if length.is_some_and(|length| length > LONGEST_POLICY) {
+                report.add(&key(field), "the longest is 366 days");
+            }
+        }
         if let Some(limit) = self.limit.filter(|limit| limit.get() > MOST_POSTS) {
             report.add(&key("limit"), format!("{limit} posts are more than {MOST_POSTS}"));
         }

@@ -248,6 +248,14 @@ fn a_schedule_may_be_a_list_and_has_a_time_zone() -> TestResult {
         "`botticelli.toml`:4:26: key `actors.a.schedule[1]`: invalid type: integer `7`, expected a string"
     );
     assert_eq!(
+        refusal(&section("windows = [\"8-20\"]"), &[])?,
+        "`botticelli.toml`:4:11: key `actors.a.windows`: window `8-20`: `8-20` is no day; write `08:00-20:00`, `MON-FRI 08:00-20:00`, `SAT,SUN`, `2026-12-24` or `2026-12-24..2027-01-01`"
+    );
+    assert_eq!(
+        refusal(&section("overlap = \"bufer_one\""), &[])?,
+        "`botticelli.toml`:4:11: key `actors.a.overlap`: unknown value `bufer_one`; did you mean `buffer_one`?"
+    );
+    assert_eq!(
         refusal(&section("schedule = 7"), &[])?,
         "`botticelli.toml`:4:12: key `actors.a.schedule`: invalid type: integer `7`, expected a schedule such as \"every 2 hours\", or a list of them"
     );
