@@ -14,6 +14,8 @@ use botticelli_telemetry::{Metrics, PauseReason};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
+use crate::store::prune_ticks;
+
 /// Claims whose jobs are rescued in one transaction.
 const RESCUE_BATCH: u16 = 10;
 /// Rounds of rescue between the rarer duties.
@@ -90,6 +92,7 @@ impl Maintenance {
     ///
     /// [`MaintenanceError`] when the database does not answer.
     pub async fn prune(&self) -> Result<Pruned, MaintenanceError> {
+        prune_ticks(&self.pool, self.history_retention).await?;
         Ok(prune(&self.pool, self.history_retention, self.dead_retention).await?)
     }
 

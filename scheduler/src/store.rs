@@ -1,6 +1,6 @@
 //! Reading and writing schedules and their ticks.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use botticelli_database::sql;
 use chrono::{DateTime, Utc};
@@ -103,6 +103,24 @@ pub(crate) async fn record_ticks(
         .execute(connection)
         .await?;
     Ok(())
+}
+
+/// Lets go of what became of ticks longer ago than `age`, 10,000 in one transaction. Schedules know by themselves what is decided.
+pub(crate) async fn prune_ticks(pool: &PgPool, age: Duration) -> Result<(), sqlx::Error> {
+    const MOST: u64 = 10_000;
+    loop {
+        let pruned = sqlx::query(sql("delete from botticelli.schedule_ticks where ctid = any (array(
+               select ctid from botticelli.schedule_ticks where recorded_at < now() - make_interval(secs => $1)
+               limit $2 for update skip locked
+             ))"))
+        .bind(age.as_secs_f64())
+        .bind(i64::try_from(MOST).unwrap_or(i64::MAX))
+        .execute(pool)
+        .await?;
+        if pruned.rows_affected() < MOST {
+            return Ok(());
+        }
+    }
 }
 
 /// A schedule with what was decided about it, or why it cannot be read.

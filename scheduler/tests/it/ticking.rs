@@ -203,3 +203,22 @@ async fn a_schedule_whose_times_change_fires_nothing_twice_and_none_that_lies_be
     bench.round("11:00").await;
     assert_eq!(bench.ticks().await.len(), 3);
 }
+
+#[tokio::test]
+async fn what_became_of_ticks_is_kept_as_long_as_the_history_and_nothing_fires_again_then() {
+    let bench = Bench::new().await;
+    bench.schedule("0 * * * *; immediate", &["revision = 'r1'"]).await;
+    bench.round("08:30").await;
+    bench.finish_jobs().await;
+    bench.round("09:00").await;
+    bench.finish_jobs().await;
+    bench
+        .database
+        .execute("update botticelli.schedule_ticks set recorded_at = now() - interval '25 hours'")
+        .await;
+    bench.maintenance().prune().await.unwrap();
+    assert!(bench.ticks().await.is_empty());
+    bench.schedule("0 * * * *; immediate", &["revision = 'r1'"]).await;
+    bench.round("09:30").await;
+    assert_eq!(bench.jobs().await, "0");
+}
