@@ -142,6 +142,18 @@ pub enum Outcome {
     Buffered,
 }
 
+impl Outcome {
+    /// As written in the database.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Enqueued { .. } => "enqueued",
+            Self::Skipped(_) => "skipped",
+            Self::Missed(_) => "missed",
+            Self::Buffered => "buffered",
+        }
+    }
+}
+
 impl Timing {
     /// The earliest tick later than `after`.
     pub fn next_tick(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {

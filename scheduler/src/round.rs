@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use botticelli_actors::{ActorsError, list_actors, set_next_run};
 use botticelli_queue::{EachJob, JobId, QueueError, cancel, enqueue_each, unfinished_jobs};
-use botticelli_telemetry::{context::current_traceparent, names};
+use botticelli_telemetry::{Metrics, context::current_traceparent, names};
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool, postgres::PgDatabaseError};
 
@@ -56,19 +56,19 @@ impl TickError {
 /// # Errors
 ///
 /// [`TickError`]; nothing is decided then, and all of it stays due.
-pub(crate) async fn round(pool: &PgPool, now: DateTime<Utc>) -> Result<usize, TickError> {
+pub(crate) async fn round(pool: &PgPool, metrics: &Metrics, now: DateTime<Utc>) -> Result<usize, TickError> {
     let paused: BTreeMap<String, String> = list_actors(pool)
         .await?
         .into_iter()
         .filter(|actor| actor.is_paused)
         .map(|actor| (actor.name, actor.paused_reason.unwrap_or_else(|| "manual".to_owned())))
         .collect();
-    match attempt(pool, now, MOST_SCHEDULES, &paused).await {
+    match attempt(pool, metrics, now, MOST_SCHEDULES, &paused).await {
         // Something that is asked for can never be enqueued. One by one, so that it is known which, and the others run.
         Err(TickError::Queue(QueueError::Invalid(_))) => {
             let mut decided = 0;
             while decided < usize::try_from(MOST_SCHEDULES).unwrap_or(0) {
-                let one = attempt(pool, now, 1, &paused).await?;
+                let one = attempt(pool, metrics, now, 1, &paused).await?;
                 if one == 0 {
                     break;
                 }
@@ -82,6 +82,7 @@ pub(crate) async fn round(pool: &PgPool, now: DateTime<Utc>) -> Result<usize, Ti
 
 async fn attempt(
     pool: &PgPool,
+    metrics: &Metrics,
     now: DateTime<Utc>,
     most: i64,
     paused: &BTreeMap<String, String>,
@@ -145,6 +146,7 @@ async fn attempt(
     }
     transaction.commit().await?;
     tell(&ticks, &rows, &plans);
+    count(metrics, &rows, &plans, now);
     Ok(rows.len())
 }
 
@@ -251,6 +253,19 @@ async fn record_refusal(pool: &PgPool, now: DateTime<Utc>, name: &str, reason: &
     record_standings(&mut transaction, &[decided], now).await?;
     transaction.commit().await?;
     Ok(1)
+}
+
+/// Counts what was decided, by the actor whose jobs it is about: schedules may be many.
+fn count(metrics: &Metrics, rows: &[ScheduleRow], plans: &[Result<Plan, String>], now: DateTime<Utc>) {
+    for (row, plan) in rows.iter().zip(plans) {
+        for decision in plan.iter().flat_map(|plan| &plan.decisions) {
+            metrics.schedule_ticks(&row.queue, decision.outcome.as_str(), decision.ticks.into());
+            let is_recurring = decision.revision.is_empty();
+            if is_recurring && matches!(decision.outcome, Outcome::Enqueued { .. }) {
+                metrics.schedule_lagged(&row.queue, (now - decision.at).to_std().unwrap_or_default());
+            }
+        }
+    }
 }
 
 /// Logs what was decided.

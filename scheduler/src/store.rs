@@ -76,16 +76,14 @@ pub(crate) async fn record_ticks(
 ) -> Result<(), sqlx::Error> {
     let mut columns = (vec![], vec![], vec![], vec![], vec![], vec![], vec![], vec![]);
     for (name, decision, job) in ticks {
-        let (outcome, reason) = match &decision.outcome {
-            Outcome::Enqueued { .. } => ("enqueued", None),
-            Outcome::Skipped(reason) => ("skipped", Some(reason.as_str())),
-            Outcome::Missed(reason) => ("missed", Some(reason.as_str())),
-            Outcome::Buffered => ("buffered", None),
+        let reason = match &decision.outcome {
+            Outcome::Skipped(reason) | Outcome::Missed(reason) => Some(reason.as_str()),
+            Outcome::Enqueued { .. } | Outcome::Buffered => None,
         };
         columns.0.push(*name);
         columns.1.push(decision.at);
         columns.2.push(decision.revision.as_str());
-        columns.3.push(outcome);
+        columns.3.push(decision.outcome.as_str());
         columns.4.push(reason);
         columns.5.push(*job);
         columns.6.push((decision.ticks > 1).then_some(decision.through));
@@ -159,12 +157,7 @@ pub(crate) async fn record_standings(
         columns.6.push(*job);
         columns.7.push(plan.err().copied());
         last_ticks.push(last.map(|decision| decision.through));
-        last_outcomes.push(last.map(|decision| match decision.outcome {
-            Outcome::Enqueued { .. } => "enqueued",
-            Outcome::Skipped(_) => "skipped",
-            Outcome::Missed(_) => "missed",
-            Outcome::Buffered => "buffered",
-        }));
+        last_outcomes.push(last.map(|decision| decision.outcome.as_str()));
         enqueued.push(count(|outcome| matches!(outcome, Outcome::Enqueued { .. })));
         skipped.push(count(|outcome| matches!(outcome, Outcome::Skipped(_))));
         missed.push(count(|outcome| matches!(outcome, Outcome::Missed(_))));

@@ -4,6 +4,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use botticelli_control::Heartbeat;
 use botticelli_schedule::Clock;
+use botticelli_telemetry::Metrics;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,8 @@ pub struct Ticker {
     pub pool: PgPool,
     /// What time it is; the database's clock, which all schedulers share, unless there is another.
     pub clock: Option<Arc<dyn Clock>>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
     /// Ticked with every round.
     pub heartbeat: Heartbeat,
 }
@@ -70,7 +73,7 @@ impl Ticker {
                 let wait = Duration::try_from_secs_f64(due_in).unwrap_or(LONGEST_NAP);
                 return Ok(wait.min(LONGEST_NAP));
             }
-            if round(&self.pool, outlook.now).await? == 0 {
+            if round(&self.pool, &self.metrics, outlook.now).await? == 0 {
                 return Ok(SHORTEST_NAP);
             }
         }

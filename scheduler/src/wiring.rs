@@ -38,6 +38,7 @@ impl Scheduler {
         let ticker = Ticker {
             pool: pool.clone(),
             clock: None,
+            metrics: Arc::clone(&metrics),
             heartbeat,
         };
         let maintenance = Maintenance {

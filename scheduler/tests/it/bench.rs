@@ -7,7 +7,7 @@ use botticelli_control::HealthState;
 use botticelli_queue::register_queue;
 use botticelli_schedule::ManualClock;
 use botticelli_scheduler::{Maintenance, Ticker};
-use botticelli_telemetry::{LogFormat, TelemetryOptions};
+use botticelli_telemetry::{LogFormat, Metrics, TelemetryOptions};
 use botticelli_testkit::{TestDatabase, database};
 use chrono::{DateTime, Utc};
 
@@ -60,6 +60,7 @@ impl Bench {
             pool: self.database.pool.clone(),
             heartbeat: HealthState::new(clock.clone()).heartbeat(),
             clock: Some(clock),
+            metrics: metrics(),
         }
     }
 
@@ -70,17 +71,9 @@ impl Bench {
     }
 
     pub(crate) fn maintenance(&self) -> Maintenance {
-        let telemetry = botticelli_telemetry::prepare(TelemetryOptions {
-            service_role: "scheduler",
-            instance_id: "test".to_owned(),
-            log_filter: "off".to_owned(),
-            log_format: LogFormat::Pretty,
-            otlp_endpoint: None,
-            ansi: false,
-        });
         Maintenance {
             pool: self.database.pool.clone(),
-            metrics: telemetry.unwrap().0.metrics(),
+            metrics: metrics(),
             rescue_interval: Duration::from_millis(50),
             history_retention: Duration::from_hours(24),
             dead_retention: Duration::from_hours(48),
@@ -107,4 +100,17 @@ impl Bench {
 /// A time of one certain day.
 pub(crate) fn at(time: &str) -> DateTime<Utc> {
     format!("2026-11-23T{time}:00Z").parse().unwrap()
+}
+
+/// Instruments that nobody reads.
+pub(crate) fn metrics() -> Arc<Metrics> {
+    let telemetry = botticelli_telemetry::prepare(TelemetryOptions {
+        service_role: "scheduler",
+        instance_id: "test".to_owned(),
+        log_filter: "off".to_owned(),
+        log_format: LogFormat::Pretty,
+        otlp_endpoint: None,
+        ansi: false,
+    });
+    telemetry.unwrap().0.metrics()
 }

@@ -11,6 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
 use sqlx::PgPool;
 
+use crate::bench::metrics;
+
 /// So many schedules and days unless it is said: `1000 366` for the long run.
 const SIZE: &str = "BOTTICELLI_TEST_SCHEDULER_YEAR";
 const FEW: (usize, i64) = (60, 45);
@@ -134,5 +136,6 @@ fn ticker(pool: &PgPool, clock: &ManualClock) -> Ticker {
         pool: pool.clone(),
         heartbeat: HealthState::new(clock.clone()).heartbeat(),
         clock: Some(clock),
+        metrics: metrics(),
     }
 }

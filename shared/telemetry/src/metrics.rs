@@ -17,6 +17,9 @@ const EXECUTION_BUCKETS: [f64; 12] = [0.1, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
 /// A notified worker starts within milliseconds; a job behind a long queue waits for an hour.
 const WAIT_BUCKETS: [f64; 12] = [0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0];
 
+/// A scheduler that runs is milliseconds late; one that was away for the night catches up.
+const LAG_BUCKETS: [f64; 12] = [0.005, 0.02, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0, 600.0, 3600.0];
+
 type PauseStates = Arc<Mutex<BTreeMap<String, Option<PauseReason>>>>;
 
 /// The instruments of one process.
@@ -35,6 +38,8 @@ pub struct Metrics {
     job_wait: Histogram<f64>,
     llm_tokens: Counter<u64>,
     posts: Counter<u64>,
+    schedule_ticks: Counter<u64>,
+    schedule_lag: Histogram<f64>,
     db_up: Gauge<u64>,
     pauses: PauseStates,
     _paused: ObservableGauge<u64>,
@@ -91,6 +96,15 @@ impl Metrics {
             ),
             llm_tokens: counter(metric::LLM_TOKENS, "Language model tokens by provider, model and type."),
             posts: counter(metric::POSTS, "Posts by what became of them."),
+            schedule_ticks: counter(
+                metric::SCHEDULE_TICKS,
+                "Ticks of schedules by what became of them: enqueued, skipped, missed, buffered.",
+            ),
+            schedule_lag: seconds(
+                metric::SCHEDULE_LAG,
+                "Time between a tick and the enqueuing of its job.",
+                &LAG_BUCKETS,
+            ),
             db_up: gauge(
                 metric::DB_UP,
                 "1 when the last round trip to the database succeeded, else 0.",
@@ -194,6 +208,17 @@ impl Metrics {
     /// Counts one post by what became of it.
     pub fn post(&self, outcome: PostOutcome) {
         self.posts.add(1, &[KeyValue::new(label::OUTCOME, outcome.as_str())]);
+    }
+
+    /// Counts ticks of the schedules of an actor by what became of them, a constant of the program.
+    pub fn schedule_ticks(&self, actor: &str, outcome: &'static str, ticks: u64) {
+        let outcome = KeyValue::new(label::OUTCOME, outcome);
+        self.schedule_ticks.add(ticks, &[actor_label(actor), outcome]);
+    }
+
+    /// Records how long after its tick a job was enqueued.
+    pub fn schedule_lagged(&self, actor: &str, lag: Duration) {
+        self.schedule_lag.record(lag.as_secs_f64(), &[actor_label(actor)]);
     }
 
     /// Reports whether the last round trip to the database succeeded.

@@ -31,6 +31,10 @@ pub mod metric {
     pub const LLM_TOKENS: &str = "botticelli_llm_tokens_total";
     /// Counter by outcome.
     pub const POSTS: &str = "botticelli_posts_total";
+    /// Counter by actor and outcome.
+    pub const SCHEDULE_TICKS: &str = "botticelli_schedule_ticks_total";
+    /// Histogram by actor, in seconds.
+    pub const SCHEDULE_LAG: &str = "botticelli_schedule_lag_seconds";
     /// Gauge, 1 or 0.
     pub const DB_UP: &str = "botticelli_db_up";
 }
@@ -49,7 +53,7 @@ pub mod label {
     pub const MODEL: &str = "model";
     /// The kind of token.
     pub const TYPE: &str = "type";
-    /// What became of a post.
+    /// What became of a post, or of a tick.
     pub const OUTCOME: &str = "outcome";
     /// The version of the program.
     pub const VERSION: &str = "version";

@@ -16,6 +16,8 @@ fn use_everything(metrics: &Metrics) {
     metrics.job_waited(Duration::from_millis(40));
     metrics.llm_tokens("anthropic", "some-model", TokenKind::Input, 120);
     metrics.post(PostOutcome::Posted);
+    metrics.schedule_ticks("generation", "enqueued", 1);
+    metrics.schedule_lagged("generation", Duration::from_millis(3));
     metrics.db_up(true);
 }
 
@@ -69,6 +71,8 @@ fn the_exposed_names_types_and_labels_are_exactly_these() -> TestResult {
         "botticelli_last_success_timestamp gauge actor",
         "botticelli_llm_tokens_total counter model,provider,type",
         "botticelli_posts_total counter outcome",
+        "botticelli_schedule_lag_seconds histogram actor,le",
+        "botticelli_schedule_ticks_total counter actor,outcome",
         "botticelli_skills_executed_total counter actor,status",
         "target_info gauge botticelli_role,service_instance_id,service_name,service_version,\
          telemetry_sdk_language,telemetry_sdk_name,telemetry_sdk_version",
