@@ -11,6 +11,7 @@ mod idle;
 mod limits;
 mod peer;
 mod samples;
+mod schedules;
 mod soak;
 
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -53,6 +54,8 @@ enum Command {
     Idle(idle::Idle),
     /// The same backlog without limits, with limits of the queue and with limits of keys.
     Limits(limits::Limits),
+    /// Very many schedules: a look when nothing is due, and thousands due at once.
+    Schedules(schedules::Schedules),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -69,6 +72,7 @@ fn main() -> anyhow::Result<()> {
             Command::Soak(options) => soak::run(options, &pool).await,
             Command::Idle(options) => idle::run(options, &pool).await,
             Command::Limits(options) => limits::run(options, &pool).await,
+            Command::Schedules(options) => schedules::run(options, &pool).await,
         }
     })
 }
