@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use botticelli_actors::{ActorsError, list_actors, set_next_run};
+use botticelli_database::Refusal;
 use botticelli_queue::{EachJob, JobId, QueueError, cancel, enqueue_each, unfinished_jobs};
 use botticelli_telemetry::{Metrics, context::current_traceparent, names};
 use chrono::{DateTime, Utc};
-use sqlx::{PgConnection, PgPool, postgres::PgDatabaseError};
+use sqlx::{PgConnection, PgPool};
 
 use crate::{
     plan::{Decision, Outcome, Plan},
@@ -38,13 +39,8 @@ pub enum TickError {
 impl TickError {
     /// Tells a refusal of the SQL contract from a failing database.
     pub(crate) fn refused(error: sqlx::Error) -> Self {
-        let refusal = error
-            .as_database_error()
-            .and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
-        match refusal {
-            Some(refusal) if refusal.code() == "22023" => {
-                Self::Refused(format!("{}; {}", refusal.message(), refusal.hint().unwrap_or_default()))
-            }
+        match Refusal::of(&error) {
+            Some(refusal) if refusal.code == "22023" => Self::Refused(refusal.text),
             _ => Self::Database(error),
         }
     }

@@ -4,11 +4,8 @@
 
 use std::time::Duration;
 
-use botticelli_database::{sessionless, sql};
-use sqlx::{
-    PgConnection, PgPool,
-    postgres::{PgDatabaseError, PgQueryResult},
-};
+use botticelli_database::{Refusal, sessionless, sql};
+use sqlx::{PgConnection, PgPool, postgres::PgQueryResult};
 
 use crate::ActorsError;
 
@@ -91,16 +88,9 @@ pub async fn resume_all(pool: &PgPool) -> Result<(), ActorsError> {
 /// Tells the refusals of an unknown actor and of the wrong moment from a failing database.
 fn known(answer: Result<PgQueryResult, sqlx::Error>) -> Result<bool, ActorsError> {
     let Err(error) = answer else { return Ok(true) };
-    let refusal = error
-        .as_database_error()
-        .and_then(|error| error.try_downcast_ref::<PgDatabaseError>());
-    match refusal {
-        Some(refusal) if refusal.code() == "22023" => Ok(false),
-        Some(refusal) if refusal.code() == "55000" => Err(ActorsError::Refused(format!(
-            "{}; {}",
-            refusal.message(),
-            refusal.hint().unwrap_or_default()
-        ))),
+    match Refusal::of(&error) {
+        Some(refusal) if refusal.code == "22023" => Ok(false),
+        Some(refusal) if refusal.code == "55000" => Err(ActorsError::Refused(refusal.text)),
         _ => Err(ActorsError::writing(error)),
     }
 }

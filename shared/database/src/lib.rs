@@ -2,6 +2,7 @@
 
 mod connect;
 mod pooler;
+mod refusal;
 mod renaming;
 mod schema;
 mod schema_name;
@@ -9,6 +10,7 @@ mod sessionless;
 mod transaction;
 
 pub use connect::{ANSWER_LIMIT, ConnectError, PoolSize, connect, connect_sessionless, has_sessions, limit_session};
+pub use refusal::Refusal;
 pub use schema::{SchemaError, check_schema, migrate};
 pub use schema_name::{SchemaName, SchemaNameError, SchemaTaken, serve_schema, served_schema, sql};
 pub use sessionless::{Sessionless, begin, sessionless};

@@ -1,6 +1,6 @@
 //! What a function of the SQL contract says when it is asked for something wrong.
 
-use sqlx::postgres::PgDatabaseError;
+use botticelli_database::Refusal;
 
 use crate::QueueError;
 
@@ -13,14 +13,8 @@ pub(crate) fn is_refusal(code: &str) -> bool {
 /// Tells a refusal by such a function (see [`is_refusal`]; raised with a hint) from a failing database; for use with
 /// `map_err`.
 pub(crate) fn refused(action: &'static str) -> impl FnOnce(sqlx::Error) -> QueueError {
-    move |error| match error
-        .as_database_error()
-        .and_then(|error| error.try_downcast_ref::<PgDatabaseError>())
-    {
-        Some(refusal) if is_refusal(refusal.code()) => QueueError::Invalid(match refusal.hint() {
-            Some(hint) => format!("{}; {hint}", refusal.message()),
-            None => refusal.message().to_owned(),
-        }),
+    move |error| match Refusal::of(&error) {
+        Some(refusal) if is_refusal(&refusal.code) => QueueError::Invalid(refusal.text),
         _ => QueueError::Database { action, source: error },
     }
 }
