@@ -10,9 +10,11 @@ use std::{
 
 use anyhow::{Result, bail};
 use botticelli_lifecycle::Ending;
+use botticelli_queue::Source;
 use botticelli_schedule::{Clock, SystemClock};
-use botticelli_scheduler::{
-    Backfill, MOST_BACKFILLED, backfill, find_timing, list_schedules, pause_schedule, resume_schedule,
+use botticelli_timetable::{
+    Backfill, MOST_BACKFILLED, backfill, find_timing, list_schedules, list_ticks, pause_schedule, resume_schedule,
+    trigger_schedule,
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, Subcommand};
@@ -21,7 +23,7 @@ use sqlx::PgPool;
 use crate::{
     Place,
     jobs::Form,
-    table::{short, table, time_if_any},
+    table::{short, table, time, time_if_any},
     target,
 };
 
@@ -31,6 +33,10 @@ pub(crate) enum Command {
     List(List),
     /// The next ticks of one
     Next(Next),
+    /// What became of its last ticks, and why
+    Ticks(Next),
+    /// Enqueue its job now, beside its ticks
+    Trigger(One),
     /// Skip its ticks until it is resumed
     Pause(Pause),
     /// End that
@@ -103,7 +109,9 @@ pub(crate) async fn run(command: Command, environment: HashMap<String, String>) 
         Command::Explain(_) => None,
         Command::List(List { place, .. })
         | Command::Next(Next { place, .. })
+        | Command::Ticks(Next { place, .. })
         | Command::Pause(Pause { place, .. })
+        | Command::Trigger(One { place, .. })
         | Command::Resume(One { place, .. })
         | Command::Backfill(Range { place, .. }) => Some(place.arguments()),
     };
@@ -116,6 +124,11 @@ pub(crate) async fn run(command: Command, environment: HashMap<String, String>) 
         (Command::Explain(arguments), _) => explain::run(arguments),
         (Command::List(arguments), Some(pool)) => list(&pool, arguments.form).await,
         (Command::Next(arguments), Some(pool)) => next(&pool, &arguments).await,
+        (Command::Ticks(arguments), Some(pool)) => ticks(&pool, &arguments).await,
+        (Command::Trigger(One { name, .. }), Some(pool)) => {
+            let job = trigger_schedule(&pool, &name, &by, Source::Cli).await?;
+            say(&format!("enqueued job {job} of schedule {name}"))
+        }
         (Command::Pause(Pause { name, reason, .. }), Some(pool)) => {
             pause_schedule(&pool, &name, reason.as_deref(), &by).await?;
             say(&format!(
@@ -137,7 +150,7 @@ fn say(text: &str) -> Result<Ending> {
 }
 
 async fn list(pool: &PgPool, form: Form) -> Result<Ending> {
-    let schedules = list_schedules(pool, None).await?;
+    let schedules = list_schedules(pool, i64::MAX, 0).await?;
     form.write(&schedules, |schedules| {
         let rows: Vec<_> = schedules
             .iter()
@@ -188,6 +201,29 @@ async fn next(pool: &PgPool, arguments: &Next) -> Result<Ending> {
     explain::write_ticks(&timing.schedule, &ticks, arguments.form.is_json())
 }
 
+async fn ticks(pool: &PgPool, arguments: &Next) -> Result<Ending> {
+    let ticks = list_ticks(pool, &arguments.name, arguments.count.into(), 0).await?;
+    if ticks.is_empty() && find_timing(pool, &arguments.name).await?.is_none() {
+        return unknown(pool, &arguments.name).await;
+    }
+    arguments.form.write(&ticks, |ticks| {
+        let rows: Vec<_> = ticks
+            .iter()
+            .map(|tick| {
+                [
+                    time(tick.tick_at),
+                    time_if_any(tick.through),
+                    tick.ticks.to_string(),
+                    tick.outcome.clone(),
+                    tick.job_id.map(|job| job.to_string()).unwrap_or_default(),
+                    short(tick.reason.as_deref().unwrap_or_default()),
+                ]
+            })
+            .collect();
+        table(["TICK (UTC)", "THROUGH", "TICKS", "OUTCOME", "JOB", "REASON"], &rows)
+    })
+}
+
 async fn make_up_for(pool: &PgPool, range: &Range) -> Result<Ending> {
     let now = SystemClock.now();
     let to = range.to.unwrap_or(now);
@@ -215,11 +251,7 @@ async fn make_up_for(pool: &PgPool, range: &Range) -> Result<Ending> {
 }
 
 async fn unknown(pool: &PgPool, name: &str) -> Result<Ending> {
-    let known: Vec<String> = list_schedules(pool, None)
-        .await?
-        .into_iter()
-        .map(|schedule| schedule.name)
-        .take(20)
-        .collect();
+    let known = list_schedules(pool, 20, 0).await?;
+    let known: Vec<String> = known.into_iter().map(|schedule| schedule.name).collect();
     bail!("there is no schedule `{name}`; the schedules are {}", known.join(", "))
 }

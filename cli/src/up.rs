@@ -16,7 +16,7 @@ use botticelli_llm::LanguageModel;
 use botticelli_posts::published;
 use botticelli_process::{Pools, Process, ProcessArguments};
 use botticelli_queue::{JobOptions, NewJob, Source, enqueue_unless_waiting};
-use botticelli_scheduler::{LoadSettings, Scheduler, sync_schedules};
+use botticelli_scheduler::{LoadSettings, Scheduler, sync_actors};
 use botticelli_workers::{ActorSpec, Fleet, WorkerParts, actor_specs, fleet_options, language_model, platforms, shop};
 use clap::Args;
 use secrecy::SecretString;
@@ -106,7 +106,7 @@ async fn fleet(process: &Process, arguments: &Arguments, crew: Crew, url: Option
     for retired in register_fleet(&pool, settings, true).await? {
         tracing::info!("Disabled actor {retired}: the settings no longer have it");
     }
-    sync_schedules(&pool, settings).await?;
+    sync_actors(&pool, settings).await?;
     let sidecar = process.sidecar(pool.clone()).await?;
     let since = process.clock.now();
 

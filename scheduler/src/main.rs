@@ -12,7 +12,7 @@ use botticelli_database::check_schema;
 use botticelli_jobs::register_fleet;
 use botticelli_lifecycle::{Ending, exit_code};
 use botticelli_process::{Process, ProcessArguments};
-use botticelli_scheduler::{LoadSettings, Scheduler, sync_schedules};
+use botticelli_scheduler::{LoadSettings, Scheduler, sync_actors};
 use clap::Parser;
 
 /// Turns schedules into jobs, and looks after what the fleet leaves behind.
@@ -44,7 +44,7 @@ async fn schedule(process: &Process, load: LoadSettings) -> Result<Ending> {
     for retired in register_fleet(&pool, &process.settings, true).await? {
         tracing::info!("Disabled actor {retired}: the settings no longer have it");
     }
-    sync_schedules(&pool, &process.settings).await?;
+    sync_actors(&pool, &process.settings).await?;
     let sidecar = process.sidecar(pool.clone()).await?;
     let mut scheduler = Scheduler::start(&process.settings, load, pool, process.metrics(), sidecar.heartbeat());
     sidecar.set_started();

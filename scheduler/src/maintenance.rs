@@ -11,10 +11,9 @@ use botticelli_queue::{
     rescue,
 };
 use botticelli_telemetry::{Metrics, PauseReason};
+use botticelli_timetable::{TimetableError, prune_ticks};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
-
-use crate::store::prune_ticks;
 
 /// Claims whose jobs are rescued in one transaction.
 const RESCUE_BATCH: u16 = 10;
@@ -36,6 +35,9 @@ pub enum MaintenanceError {
     /// The queue's part failed.
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// The schedules' part failed.
+    #[error(transparent)]
+    Timetable(#[from] TimetableError),
     /// The actors' part failed.
     #[error(transparent)]
     Actors(#[from] ActorsError),

@@ -8,7 +8,7 @@ use sqlx::PgPool;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::sync_schedules;
+use crate::sync_actors;
 
 /// How often the settings are read.
 const LOOK_INTERVAL: Duration = Duration::from_secs(2);
@@ -72,7 +72,7 @@ async fn apply(pool: &PgPool, settings: &Settings) -> anyhow::Result<()> {
     for retired in register_fleet(pool, settings, true).await? {
         tracing::info!("Disabled actor {retired}: the settings no longer have it");
     }
-    sync_schedules(pool, settings).await?;
+    sync_actors(pool, settings).await?;
     Ok(())
 }
 

@@ -1,73 +1,61 @@
-//! Schedules of the settings: each actor's becomes a row.
+//! Schedules of the settings: each actor has one of its own name.
 
 use std::fmt::Write as _;
 
-use botticelli_database::sql;
 use botticelli_settings::{ActorSettings, Settings};
+use botticelli_timetable::{ConfiguredSchedule, TimetableError, sync_schedules};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 use sqlx::PgPool;
 
-/// Brings the schedules of actors up to date with the settings. One that the settings lack has no ticks any more. Only what was
-/// changed is decided anew. Idempotent; every scheduler does it at its start and when the settings change.
+/// Settings that decide about ticks: they are no other work, so `immediate` does not run again for them, nor for an upgrade that
+/// brings such keys.
+const OF_TICKS: [&str; 9] = [
+    "timezone",
+    "jitter",
+    "catch_up",
+    "catch_up_window",
+    "overlap",
+    "starts_at",
+    "ends_at",
+    "windows",
+    "blackouts",
+];
+
+/// Brings the schedules of actors up to date with the settings. Idempotent; every scheduler does it at its start and when the
+/// settings change.
 ///
 /// # Errors
 ///
-/// The driver's error; nothing is changed then.
-pub async fn sync_schedules(pool: &PgPool, settings: &Settings) -> Result<(), sqlx::Error> {
-    let mut columns = (vec![], vec![], vec![], vec![], vec![]);
-    let mut policies = (vec![], vec![], vec![], vec![], vec![], vec![]);
-    for actor in settings.actors.values() {
-        columns.0.push(actor.name.as_str());
-        columns.1.push(actor.schedule.as_str());
-        columns.2.push(actor.timezone.name());
-        columns.3.push(revision(actor));
-        columns.4.push(actor.enabled);
-        policies.0.push(actor.jitter.as_secs_f64());
-        policies.1.push(actor.catch_up.as_str());
-        policies.2.push(actor.catch_up_window.as_secs_f64());
-        policies.3.push(actor.overlap.as_str());
-        // An array of arrays of different lengths there is not.
-        policies.4.push(serde_json::json!(actor.windows));
-        policies.5.push(serde_json::json!(actor.blackouts));
-    }
-    let mut transaction = botticelli_database::transaction(pool).await?;
-    sqlx::query(sql(include_str!("sql/sync_schedules.sql")))
-        .bind(&columns.0)
-        .bind(columns.1)
-        .bind(columns.2)
-        .bind(columns.3)
-        .bind(columns.4)
-        .bind(policies.0)
-        .bind(policies.1)
-        .bind(policies.2)
-        .bind(policies.3)
-        .bind(policies.4)
-        .bind(policies.5)
-        .execute(&mut *transaction)
-        .await?;
-    sqlx::query(sql(
-        "update botticelli.schedules set enabled = false where is_configured and enabled and name <> all ($1)",
-    ))
-    .bind(&columns.0)
-    .execute(&mut *transaction)
-    .await?;
-    transaction.commit().await
+/// [`TimetableError`]; nothing is changed then.
+pub async fn sync_actors(pool: &PgPool, settings: &Settings) -> Result<(), TimetableError> {
+    let configured: Vec<_> = settings.actors.values().map(configured).collect();
+    sync_schedules(pool, &configured).await
 }
 
-/// A fingerprint of everything that is configured about an actor.
+fn configured(actor: &ActorSettings) -> ConfiguredSchedule<'_> {
+    ConfiguredSchedule {
+        name: &actor.name,
+        schedule: actor.schedule.as_str(),
+        timezone: actor.timezone.name(),
+        revision: revision(actor),
+        enabled: actor.enabled,
+        jitter: actor.jitter.as_secs_f64(),
+        catch_up: actor.catch_up.as_str(),
+        catch_up_window: actor.catch_up_window.as_secs_f64(),
+        overlap: actor.overlap.as_str(),
+        starts_at: actor.starts_at,
+        ends_at: actor.ends_at,
+        windows: &actor.windows,
+        blackouts: &actor.blackouts,
+    }
+}
+
+/// A fingerprint of what is configured about an actor's work.
 fn revision(actor: &ActorSettings) -> String {
     let mut configured = serde_json::to_value(actor).unwrap_or_default();
-    // What decides about ticks is no other work; and an upgrade that brings such keys is no new configuration.
-    for key in [
-        "timezone",
-        "jitter",
-        "catch_up",
-        "catch_up_window",
-        "overlap",
-        "windows",
-        "blackouts",
-    ] {
-        configured.as_object_mut().map(|keys| keys.remove(key));
+    if let Value::Object(keys) = &mut configured {
+        keys.retain(|key, _| !OF_TICKS.contains(&key.as_str()));
     }
     let digest = Sha256::digest(configured.to_string().as_bytes());
     digest.iter().take(8).fold(String::new(), |mut text, byte| {

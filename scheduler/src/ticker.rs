@@ -5,13 +5,11 @@ use std::{error::Error, sync::Arc, time::Duration};
 use botticelli_control::Heartbeat;
 use botticelli_schedule::Clock;
 use botticelli_telemetry::Metrics;
+use botticelli_timetable::outlook;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    round::{TickError, round},
-    store::outlook,
-};
+use crate::round::{TickError, round};
 
 /// The longest this sleeps at once: what others have changed is noticed after that.
 const LONGEST_NAP: Duration = Duration::from_secs(1);

@@ -140,6 +140,18 @@ async fn schedules_are_listed_looked_ahead_held_up_and_made_up_for() {
             "2026-03-29 16:00:00+00|enqueued|backfilled|2"
         ]
     );
+    let (said, _) = run(&["trigger", "evening"]).await;
+    assert_eq!(said, "enqueued job 3 of schedule evening");
+    let (said, _) = run(&["ticks", "evening", "-n", "2"]).await;
+    let lines: Vec<&str> = said.lines().collect();
+    assert!(
+        lines[0].starts_with("TICK (UTC)") && lines[0].ends_with("REASON"),
+        "{said}"
+    );
+    assert!(lines[1].ends_with("enqueued  3    triggered by alice"), "{said}");
+    assert!(lines[2].starts_with("2026-03-29 16:00:00"), "{said}");
+    let (said, _) = run(&["ticks", "evenings"]).await;
+    assert!(said.contains("there is no schedule `evenings`"), "{said}");
     let (said, code) = run(&["next", "evenings"]).await;
     assert_eq!(
         (said.as_str(), code),

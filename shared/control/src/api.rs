@@ -6,7 +6,6 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use botticelli_actors::ActorsError;
 use sqlx::PgPool;
 
 use crate::health::{HealthState, api_health_routes};
@@ -15,6 +14,7 @@ use crate::problem::{Problem, with_problems};
 mod actors;
 mod executions;
 mod paging;
+mod schedules;
 
 /// What a request without credentials may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +46,10 @@ pub fn api_router(state: ApiState, health: Arc<HealthState>) -> Router {
         .route("/api/v1/executions", get(executions::list))
         .route("/api/v1/executions/{id}", get(executions::show))
         .route("/api/v1/executions/actor/{id}", get(executions::list_of_actor))
+        .route("/api/v1/schedules", get(schedules::list))
+        .route("/api/v1/schedules/{name}", get(schedules::show))
+        .route("/api/v1/schedules/{name}/next", get(schedules::next))
+        .route("/api/v1/schedules/{name}/ticks", get(schedules::ticks))
         .route_layer(from_fn_with_state(state.anonymous_role, require_read))
         .with_state(state.pool);
     with_problems(readable.merge(api_health_routes(health)))
@@ -59,7 +63,7 @@ async fn require_read(State(anonymous): State<AnonymousRole>, request: Request, 
 }
 
 /// A driver's error names hosts, tables and statements: it goes to the log, and the client learns only that it may retry.
-fn database_problem(error: &ActorsError) -> Problem {
-    tracing::error!(error = error as &dyn Error, "a request to the API cannot be answered");
+fn database_problem(error: &(dyn Error + 'static)) -> Problem {
+    tracing::error!(error, "a request to the API cannot be answered");
     Problem::unavailable("the database does not answer at the moment; try again")
 }

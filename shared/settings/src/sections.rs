@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 pub(crate) use actor::ActorSection;
-pub use actor::{ActorKind, ActorSettings, CatchUp, Overlap, PlatformName};
+pub use actor::{ActorKind, ActorSettings, PlatformName};
 pub use api::{AnonymousRole, ApiSettings};
 pub use discord::DiscordSettings;
 pub use llm::{LlmBackend, LlmSettings};

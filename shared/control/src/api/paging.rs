@@ -39,7 +39,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Paging {
     }
 }
 
-fn number(name: &str, given: Option<&str>, allowed: RangeInclusive<i64>, default: i64) -> Result<i64, Problem> {
+pub(super) fn number(
+    name: &str,
+    given: Option<&str>,
+    allowed: RangeInclusive<i64>,
+    default: i64,
+) -> Result<i64, Problem> {
     let Some(given) = given else {
         return Ok(default);
     };

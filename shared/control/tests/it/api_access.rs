@@ -17,13 +17,17 @@ fn without_database(anonymous_role: AnonymousRole) -> Router {
     api_router(ApiState { pool, anonymous_role }, health())
 }
 
-const PATHS: [&str; 6] = [
+const PATHS: [&str; 10] = [
     "/api/v1/actors",
     "/api/v1/actors/generation",
     "/api/v1/actors/generation/status",
     "/api/v1/executions",
     "/api/v1/executions/1",
     "/api/v1/executions/actor/generation",
+    "/api/v1/schedules",
+    "/api/v1/schedules/generation",
+    "/api/v1/schedules/generation/next",
+    "/api/v1/schedules/generation/ticks",
 ];
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod api_access;
 mod api_actors;
 mod api_executions;
+mod api_schedules;
 mod client;
 mod health;
 mod metrics;

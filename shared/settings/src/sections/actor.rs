@@ -2,7 +2,8 @@ use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use botticelli_schedule::{Schedule, TimeWindow, Zone, ZoneError, format_duration};
+use botticelli_schedule::{CatchUp, Overlap, Schedule, TimeWindow, Zone, ZoneError, format_duration};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::duration_text;
@@ -49,6 +50,10 @@ pub struct ActorSettings {
     pub catch_up_window: Duration,
     /// What becomes of a tick while the schedule's last job waits or runs. Default: `skip`.
     pub overlap: Overlap,
+    /// There are no ticks before. Default: none.
+    pub starts_at: Option<DateTime<Utc>>,
+    /// There are no ticks after. Default: none.
+    pub ends_at: Option<DateTime<Utc>>,
     /// Ticks outside of all of these are skipped. Default: none, everything is inside.
     pub windows: Vec<String>,
     /// Ticks inside of one of these are skipped. Default: none.
@@ -123,57 +128,6 @@ impl fmt::Display for ActorKind {
     }
 }
 
-/// What becomes of ticks that were due while no scheduler ran.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CatchUp {
-    /// They are missed.
-    None,
-    /// The latest runs.
-    #[default]
-    Latest,
-    /// All run.
-    All,
-}
-
-impl CatchUp {
-    /// As written in settings and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Latest => "latest",
-            Self::All => "all",
-        }
-    }
-}
-
-/// What becomes of a tick while the schedule's last job waits or runs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Overlap {
-    /// It is skipped.
-    #[default]
-    Skip,
-    /// One waits for that job's end; those after it are skipped.
-    BufferOne,
-    /// It runs beside it.
-    Allow,
-    /// That job is cancelled.
-    CancelOther,
-}
-
-impl Overlap {
-    /// As written in settings and in the database.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Skip => "skip",
-            Self::BufferOne => "buffer_one",
-            Self::Allow => "allow",
-            Self::CancelOther => "cancel_other",
-        }
-    }
-}
-
 /// Where posts go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -220,6 +174,8 @@ pub(crate) struct ActorSection {
     catch_up_window: Option<Duration>,
     #[serde(default)]
     overlap: Overlap,
+    starts_at: Option<String>,
+    ends_at: Option<String>,
     #[serde(default)]
     windows: Vec<String>,
     #[serde(default)]
@@ -289,6 +245,8 @@ impl ActorSection {
             catch_up: self.catch_up,
             catch_up_window: self.catch_up_window.unwrap_or(DAY),
             overlap: self.overlap,
+            starts_at: instant(self.starts_at.as_ref()),
+            ends_at: instant(self.ends_at.as_ref()),
             windows: self.windows.clone(),
             blackouts: self.blackouts.clone(),
             after: self.after.clone(),
@@ -328,6 +286,22 @@ impl ActorSection {
             if length.is_some_and(|length| length > LONGEST_POLICY) {
                 report.add(&key(field), "the longest is 366 days");
             }
+        }
+        let ends = [("starts_at", &self.starts_at), ("ends_at", &self.ends_at)];
+        for (field, text) in ends {
+            if let (Some(text), None) = (text, instant(text.as_ref())) {
+                let text =
+                    format!("`{text}` is no moment; write one with its zone, such as `2026-12-01T09:00:00+01:00`");
+                report.add(&key(field), text);
+            }
+        }
+        if let [Some(start), Some(end)] = ends.map(|(_, text)| instant(text.as_ref()))
+            && end < start
+        {
+            report.add(
+                &key("ends_at"),
+                "it lies before `starts_at`, so that there would be no tick",
+            );
         }
         if let Some(limit) = self.limit.filter(|limit| limit.get() > MOST_POSTS) {
             report.add(&key("limit"), format!("{limit} posts are more than {MOST_POSTS}"));
@@ -409,6 +383,10 @@ impl ActorSection {
             }
         }
     }
+}
+
+fn instant(text: Option<&String>) -> Option<DateTime<Utc>> {
+    Some(DateTime::parse_from_rfc3339(text?).ok()?.to_utc())
 }
 
 #[expect(

@@ -252,6 +252,15 @@ fn a_schedule_may_be_a_list_and_has_a_time_zone() -> TestResult {
         "`botticelli.toml`:4:11: key `actors.a.windows`: window `8-20`: `8-20` is no day; write `08:00-20:00`, `MON-FRI 08:00-20:00`, `SAT,SUN`, `2026-12-24` or `2026-12-24..2027-01-01`"
     );
     assert_eq!(
+        refusal(&section("starts_at = \"2026-12-01\""), &[])?,
+        "`botticelli.toml`:4:13: key `actors.a.starts_at`: `2026-12-01` is no moment; write one with its zone, such as `2026-12-01T09:00:00+01:00`"
+    );
+    let bounds = "starts_at = \"2026-12-01T01:00:00+01:00\"\nends_at = \"2026-11-30T23:59:59Z\"";
+    assert_eq!(
+        refusal(&section(bounds), &[])?,
+        "`botticelli.toml`:5:11: key `actors.a.ends_at`: it lies before `starts_at`, so that there would be no tick"
+    );
+    assert_eq!(
         refusal(&section("overlap = \"bufer_one\""), &[])?,
         "`botticelli.toml`:4:11: key `actors.a.overlap`: unknown value `bufer_one`; did you mean `buffer_one`?"
     );

@@ -34,6 +34,7 @@ const KNOWS_ONLY: &[(&str, &[&str])] = &[
     ("queue", &["database"]),
     ("schedule", &[]),
     ("settings", &["database", "schedule", "toml-document"]),
+    ("timetable", &["database", "queue", "schedule"]),
     ("toml-document", &[]),
 ];
 

@@ -2,19 +2,23 @@
 
 use std::time::Duration;
 
-use botticelli_schedule::{Schedule, TickOffset, TimeWindow, Zone};
+use botticelli_database::{sessionless, sql};
+use botticelli_schedule::{CatchUp, Overlap, Schedule, TickOffset, TimeWindow, Timing, Zone};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use sqlx::FromRow;
+use sqlx::{FromRow, PgExecutor, PgPool};
 
-use crate::plan::{CatchUp, Overlap, Standing, Timing};
+use crate::{Standing, TimetableError};
 
 /// A row of `schedules`.
 #[derive(Debug, Clone, FromRow)]
-pub(crate) struct ScheduleRow {
-    pub(crate) name: String,
-    pub(crate) queue: String,
-    pub(crate) args: Value,
+pub struct ScheduleRow {
+    /// The schedule; an actor's has its name.
+    pub name: String,
+    /// Where its jobs go.
+    pub queue: String,
+    /// Their arguments.
+    pub args: Value,
     schedule: String,
     timezone: String,
     jitter: f64,
@@ -26,15 +30,18 @@ pub(crate) struct ScheduleRow {
     windows: Vec<String>,
     blackouts: Vec<String>,
     revision: String,
-    pub(crate) is_configured: bool,
-    pub(crate) enabled: bool,
+    /// Whether it is an actor's of the settings.
+    pub is_configured: bool,
+    /// Whether it has ticks at all.
+    pub enabled: bool,
     is_paused: bool,
     pause_reason: Option<String>,
     paused_by: Option<String>,
     decided_until: Option<DateTime<Utc>>,
     buffered_tick: Option<DateTime<Utc>>,
     ran_revision: Option<String>,
-    pub(crate) last_job: Option<i64>,
+    /// The job of its last tick that ran.
+    pub last_job: Option<i64>,
 }
 
 impl ScheduleRow {
@@ -43,7 +50,7 @@ impl ScheduleRow {
     /// # Errors
     ///
     /// What cannot be read of it, with the way out.
-    pub(crate) fn timing(&self) -> Result<Timing, String> {
+    pub fn timing(&self) -> Result<Timing, String> {
         let zone: Zone = self.timezone.parse().map_err(|error| format!("timezone: {error}"))?;
         let schedule: Schedule = self.schedule.parse().map_err(|error| format!("{error}"))?;
         let windows = |name: &str, texts: &[String]| {
@@ -54,18 +61,9 @@ impl ScheduleRow {
             schedule: schedule.in_zone(zone),
             offset: TickOffset::of(&self.name),
             jitter: Duration::try_from_secs_f64(self.jitter).unwrap_or_default(),
-            catch_up: match self.catch_up.as_str() {
-                "none" => CatchUp::None,
-                "all" => CatchUp::All,
-                _ => CatchUp::Latest,
-            },
+            catch_up: CatchUp::named(&self.catch_up).unwrap_or_default(),
             catch_up_window: Duration::try_from_secs_f64(self.catch_up_window).unwrap_or_default(),
-            overlap: match self.overlap.as_str() {
-                "buffer_one" => Overlap::BufferOne,
-                "allow" => Overlap::Allow,
-                "cancel_other" => Overlap::CancelOther,
-                _ => Overlap::Skip,
-            },
+            overlap: Overlap::named(&self.overlap).unwrap_or_default(),
             starts_at: self.starts_at,
             ends_at: self.ends_at,
             windows: windows("windows", &self.windows)?,
@@ -75,7 +73,7 @@ impl ScheduleRow {
     }
 
     /// How it stands. `actor_pause` is why the actor of its queue is paused.
-    pub(crate) fn standing(&self, is_busy: bool, actor_pause: Option<&str>) -> Standing {
+    pub fn standing(&self, is_busy: bool, actor_pause: Option<&str>) -> Standing {
         let own_pause = self.is_paused.then(|| {
             let by = self.paused_by.as_deref().unwrap_or_default();
             match &self.pause_reason {
@@ -91,9 +89,21 @@ impl ScheduleRow {
             buffered: self.buffered_tick,
         }
     }
+}
 
-    /// The revision that `immediate` is to run for.
-    pub(crate) fn revision(&self) -> &str {
-        &self.revision
-    }
+/// When a schedule is due; `None` when there is none of that name, else what cannot be read of it.
+///
+/// # Errors
+///
+/// [`TimetableError::Database`] when the statement fails.
+pub async fn find_timing(pool: &PgPool, name: &str) -> Result<Option<Result<Timing, String>>, TimetableError> {
+    Ok(find(sessionless(pool), name).await?.map(|row| row.timing()))
+}
+
+pub(crate) async fn find(executor: impl PgExecutor<'_>, name: &str) -> Result<Option<ScheduleRow>, TimetableError> {
+    Ok(sqlx::query_as(sql(include_str!("sql/find_schedule.sql")))
+        .bind(name)
+        .persistent(false)
+        .fetch_optional(executor)
+        .await?)
 }

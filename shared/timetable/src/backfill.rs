@@ -5,7 +5,7 @@ use botticelli_queue::{EachJob, Source, enqueue_each};
 use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::PgPool;
 
-use crate::{TickError, look::find, row::ScheduleRow};
+use crate::{ScheduleRow, TimetableError, row::find};
 
 /// Ticks in one backfill at most.
 pub const MOST_BACKFILLED: usize = 1000;
@@ -29,14 +29,14 @@ pub enum Backfill {
 ///
 /// # Errors
 ///
-/// [`TickError`]; nothing is enqueued then.
+/// [`TimetableError`]; nothing is enqueued then.
 pub async fn backfill(
     pool: &PgPool,
     name: &str,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
     does: bool,
-) -> Result<Backfill, TickError> {
+) -> Result<Backfill, TimetableError> {
     let mut transaction = botticelli_database::begin(pool).await?;
     // So that no scheduler decides the same meanwhile.
     sqlx::query(sql("select from botticelli.schedules where name = $1 for update"))
@@ -87,7 +87,7 @@ pub async fn backfill(
 fn ticks(row: &ScheduleRow, from: DateTime<Utc>, to: DateTime<Utc>) -> Result<Option<Vec<DateTime<Utc>>>, String> {
     let timing = row.timing()?;
     let mut ticks = Vec::new();
-    let mut tick = timing.next_tick(from - TimeDelta::nanoseconds(1));
+    let mut tick = timing.next_tick(from - TimeDelta::microseconds(1));
     while let Some(at) = tick.filter(|at| *at <= to) {
         if ticks.len() == MOST_BACKFILLED {
             return Ok(None);

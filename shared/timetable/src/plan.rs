@@ -1,69 +1,18 @@
 //! What becomes of the ticks of a schedule: pure, so that it can be tested with tables.
 
-use std::time::Duration;
-
-use botticelli_schedule::{Schedule, TickOffset, TimeWindow};
+use botticelli_schedule::{CatchUp, Overlap, Timing};
 use chrono::{DateTime, TimeDelta, Utc};
 
+/// The shortest time that the database tells apart.
+const INSTANT: TimeDelta = TimeDelta::microseconds(1);
 /// How late a tick may be decided and still counts as punctual.
 const PUNCTUAL: TimeDelta = TimeDelta::seconds(60);
 /// Ticks that are decided at once, when many are to be caught up.
-const MOST_AT_ONCE: usize = 1000;
+const MOST_AT_ONCE: usize = 100;
 /// Missed ticks of one stretch are counted up to this many.
-const MOST_COUNTED: u32 = 100_000;
+const MOST_COUNTED: u32 = 10_000;
 /// How soon a tick that waits for a job is looked at again.
 const BUFFER_CHECK: TimeDelta = TimeDelta::seconds(1);
-
-/// When a schedule is due, and what is to become of ticks that come at a bad time.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Timing {
-    /// The due times.
-    pub schedule: Schedule,
-    /// What shifts its intervals, and its jitter.
-    pub offset: TickOffset,
-    /// Jobs begin up to so much later than their ticks, each at a time of its own that never changes.
-    pub jitter: Duration,
-    /// What becomes of ticks that were due while no scheduler ran.
-    pub catch_up: CatchUp,
-    /// Ticks longer ago than this are missed, whatever `catch_up` says.
-    pub catch_up_window: Duration,
-    /// What becomes of a tick while the job of the one before waits or runs.
-    pub overlap: Overlap,
-    /// There are no ticks before.
-    pub starts_at: Option<DateTime<Utc>>,
-    /// There are no ticks after.
-    pub ends_at: Option<DateTime<Utc>>,
-    /// Ticks outside of all of these are skipped; none: everything is inside.
-    pub windows: Vec<TimeWindow>,
-    /// Ticks inside of one of these are skipped.
-    pub blackouts: Vec<TimeWindow>,
-    /// What `immediate` runs once for: a fingerprint of the configuration.
-    pub revision: String,
-}
-
-/// What becomes of ticks that were due while no scheduler ran.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CatchUp {
-    /// They are missed, but for one that is at most a minute ago.
-    None,
-    /// The latest runs.
-    Latest,
-    /// All run.
-    All,
-}
-
-/// What becomes of a tick while the job of the one before waits or runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Overlap {
-    /// It is skipped.
-    Skip,
-    /// One waits for that job's end; those after it are skipped.
-    BufferOne,
-    /// It runs beside it.
-    Allow,
-    /// That job is cancelled.
-    CancelOther,
-}
 
 /// How a schedule stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -98,8 +47,29 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// What becomes of every tick up to `now`.
+    pub fn of(timing: &Timing, standing: &Standing, now: DateTime<Utc>) -> Self {
+        let decided_until = standing.decided_until.unwrap_or(now);
+        let mut plan = Planning {
+            timing,
+            paused: standing.paused.as_deref(),
+            is_busy: standing.is_busy,
+            plan: Self {
+                decided_until: decided_until.max(now),
+                buffered: standing.buffered,
+                ..Self::idle(now)
+            },
+        };
+        plan.release_buffered();
+        if timing.schedule.is_immediate() && standing.ran_revision.as_ref() != Some(&timing.revision) {
+            plan.decide(DateTime::UNIX_EPOCH, now, timing.revision.clone());
+        }
+        plan.due_ticks(decided_until, now);
+        plan.finish(now)
+    }
+
     /// Of a schedule that has no ticks.
-    pub(crate) fn idle(now: DateTime<Utc>) -> Self {
+    pub fn idle(now: DateTime<Utc>) -> Self {
         Self {
             decisions: Vec::new(),
             cancels_last: false,
@@ -118,12 +88,14 @@ pub struct Decision {
     pub at: DateTime<Utc>,
     /// The last of the stretch; the tick itself when it is one.
     pub through: DateTime<Utc>,
-    /// How many they are, counted up to 100,000.
+    /// How many they are, counted up to 10,000.
     pub ticks: u32,
     /// Empty, or the revision for `immediate`.
     pub revision: String,
     /// What becomes of it.
     pub outcome: Outcome,
+    /// Its job, once that is enqueued.
+    pub job: Option<i64>,
 }
 
 /// What becomes of a tick.
@@ -143,6 +115,11 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether the tick leads to a job.
+    pub fn runs(&self) -> bool {
+        matches!(self, Self::Enqueued { .. })
+    }
+
     /// As written in the database.
     pub fn as_str(&self) -> &'static str {
         match self {
@@ -151,52 +128,6 @@ impl Outcome {
             Self::Missed(_) => "missed",
             Self::Buffered => "buffered",
         }
-    }
-}
-
-impl Timing {
-    /// The earliest tick later than `after`.
-    pub fn next_tick(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let before_start = self.starts_at.map(|start| start - TimeDelta::nanoseconds(1));
-        let after = before_start.map_or(after, |start| start.max(after));
-        let next = self.schedule.next_tick(after, self.offset)?;
-        self.ends_at.is_none_or(|end| next <= end).then_some(next)
-    }
-
-    /// The latest tick at or before `at`.
-    fn latest_tick(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let at = self.ends_at.map_or(at, |end| end.min(at));
-        let latest = self.schedule.latest_tick(at, self.offset)?;
-        self.starts_at.is_none_or(|start| latest >= start).then_some(latest)
-    }
-
-    /// Decides what becomes of every tick up to `now`.
-    pub fn plan(&self, standing: &Standing, now: DateTime<Utc>) -> Plan {
-        let decided_until = standing.decided_until.unwrap_or(now);
-        let mut plan = Planning {
-            timing: self,
-            paused: standing.paused.as_deref(),
-            is_busy: standing.is_busy,
-            plan: Plan {
-                decisions: Vec::new(),
-                cancels_last: false,
-                decided_until: decided_until.max(now),
-                buffered: standing.buffered,
-                next_tick: None,
-                next_look: None,
-            },
-        };
-        plan.release_buffered();
-        if self.schedule.is_immediate() && standing.ran_revision.as_ref() != Some(&self.revision) {
-            plan.decide(DateTime::UNIX_EPOCH, now, self.revision.clone());
-        }
-        plan.due_ticks(decided_until, now);
-        plan.finish(now)
-    }
-
-    /// How much later than its tick a job is due: always the same for the same tick.
-    fn jitter(&self, tick: DateTime<Utc>) -> TimeDelta {
-        TimeDelta::from_std(self.offset.jitter(tick, self.jitter)).unwrap_or_default()
     }
 }
 
@@ -225,20 +156,20 @@ impl Planning<'_> {
             return;
         };
         let window = TimeDelta::from_std(timing.catch_up_window).unwrap_or(TimeDelta::MAX);
-        let oldest = now.checked_sub_signed(window).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        let oldest = now.checked_sub_signed(window).unwrap_or(DateTime::UNIX_EPOCH);
         // What is due from here on runs.
         let from = match timing.catch_up {
             CatchUp::None => (now - PUNCTUAL).max(oldest),
             CatchUp::Latest => latest.max(oldest),
             CatchUp::All => oldest,
         };
-        self.miss(decided_until, from.min(now + TimeDelta::nanoseconds(1)));
-        let mut tick = timing.next_tick(decided_until.max(from - TimeDelta::nanoseconds(1)));
+        self.miss(decided_until, from.min(now + INSTANT));
+        let mut tick = timing.next_tick(decided_until.max(from - INSTANT));
         let before = self.plan.decisions.len();
         while let Some(at) = tick.filter(|tick| *tick <= now) {
             if self.plan.decisions.len() - before == MOST_AT_ONCE {
                 // The others in the next round.
-                self.plan.decided_until = at - TimeDelta::nanoseconds(1);
+                self.plan.decided_until = at - INSTANT;
                 return;
             }
             self.decide(at, at, String::new());
@@ -250,9 +181,7 @@ impl Planning<'_> {
     fn miss(&mut self, after: DateTime<Utc>, end: DateTime<Utc>) {
         let timing = self.timing;
         let first = timing.next_tick(after).filter(|tick| *tick < end);
-        let last = timing
-            .latest_tick(end - TimeDelta::nanoseconds(1))
-            .filter(|tick| *tick > after);
+        let last = timing.latest_tick(end - INSTANT).filter(|tick| *tick > after);
         let (Some(first), Some(last)) = (first, last) else {
             return;
         };
@@ -276,23 +205,17 @@ impl Planning<'_> {
             ticks,
             revision: String::new(),
             outcome: Outcome::Missed(reason.to_owned()),
+            job: None,
         });
     }
 
     /// Decides one tick, which is `due` then.
     fn decide(&mut self, tick: DateTime<Utc>, due: DateTime<Utc>, revision: String) {
-        let timing = self.timing;
-        let zone = timing.schedule.zone();
-        let skipped = if let Some(reason) = self.paused {
-            Some(reason.to_owned())
-        } else if !timing.windows.is_empty() && !timing.windows.iter().any(|window| window.includes(due, zone)) {
-            let windows: Vec<&str> = timing.windows.iter().map(TimeWindow::as_str).collect();
-            Some(format!("it is outside of its windows ({})", windows.join(", ")))
-        } else if let Some(blackout) = timing.blackouts.iter().find(|window| window.includes(due, zone)) {
-            Some(format!("it is in its blackout {blackout}"))
-        } else {
-            self.stands_in_the_way(tick, &revision)
-        };
+        let skipped = self
+            .paused
+            .map(str::to_owned)
+            .or_else(|| self.timing.shut_out(due))
+            .or_else(|| self.stands_in_the_way(tick, &revision));
         match skipped {
             Some(reason) => self.push(tick, revision, Outcome::Skipped(reason)),
             None if self.plan.buffered == Some(tick) && revision.is_empty() => {
@@ -336,6 +259,7 @@ impl Planning<'_> {
             ticks: 1,
             revision,
             outcome,
+            job: None,
         });
     }
 

@@ -1,0 +1,53 @@
+//! Finding what is due.
+
+use botticelli_database::sql;
+use chrono::{DateTime, Utc};
+use sqlx::{FromRow, PgConnection, PgPool};
+
+use crate::{ScheduleRow, TimetableError};
+
+/// What time it is and when there is something to decide.
+#[derive(Debug, Clone, Copy, FromRow)]
+pub struct Outlook {
+    /// The time.
+    pub now: DateTime<Utc>,
+    /// How many seconds it is until there is something to decide; `None` when there never will be.
+    pub due_in: Option<f64>,
+}
+
+/// Looks at the clock, the database's unless one is given, and at the schedules. The only statement of an idle scheduler.
+///
+/// # Errors
+///
+/// [`TimetableError::Database`] when it fails.
+pub async fn outlook(pool: &PgPool, now: Option<DateTime<Utc>>) -> Result<Outlook, TimetableError> {
+    Ok(sqlx::query_as(sql(
+        "select clock.now,
+                (select case when next_look = '-infinity' then 0 else extract(epoch from next_look - clock.now) end::float8
+                 from botticelli.schedules where next_look is not null order by next_look limit 1) as due_in
+         from (select coalesce($1, clock_timestamp()) as now) as clock",
+    ))
+    .bind(now)
+    .fetch_one(pool)
+    .await?)
+}
+
+/// Locks up to `most` schedules that there is something to decide about, the longest due first; or `only` that one. What another
+/// has locked is its to decide.
+///
+/// # Errors
+///
+/// [`TimetableError::Database`] when it fails.
+pub async fn take_due(
+    connection: &mut PgConnection,
+    now: DateTime<Utc>,
+    most: i64,
+    only: Option<&str>,
+) -> Result<Vec<ScheduleRow>, TimetableError> {
+    Ok(sqlx::query_as(sql(include_str!("sql/take_due.sql")))
+        .bind(now)
+        .bind(most)
+        .bind(only)
+        .fetch_all(connection)
+        .await?)
+}
