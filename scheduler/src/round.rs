@@ -1,6 +1,9 @@
 //! One round: schedules that are due are locked, decided and noted, with their jobs, in one transaction.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+};
 
 use botticelli_actors::{ActorsError, list_actors, set_next_run};
 use botticelli_queue::{EachJob, JobId, QueueError, Source, cancel, enqueue_each, unfinished_jobs};
@@ -92,7 +95,7 @@ impl Round<'_> {
         };
         let mut decided: Vec<_> = rows.into_iter().map(|row| self.decide(row, &busy)).collect();
         forget_recorded(&mut transaction, &mut decided).await?;
-        self.cancel_last_jobs(&decided).await;
+        let mut decided = self.cancel_last_jobs(decided).await;
         if let Err(refused) = enqueue(&mut transaction, &mut decided).await {
             // Awaited, or the next look would find the rows locked still.
             transaction.rollback().await?;
@@ -125,15 +128,24 @@ impl Round<'_> {
         DecidedSchedule { row, plan }
     }
 
-    async fn cancel_last_jobs(&self, decided: &[DecidedSchedule]) {
-        for DecidedSchedule { row, plan } in decided {
-            if let (Ok(Plan { cancels_last: true, .. }), Some(job)) = (plan, row.last_job) {
-                // It may have ended by now; then there is nothing to cancel.
-                cancel(self.pool, JobId(job), Some("its schedule is due again"), &row.name)
-                    .await
-                    .ok();
+    /// Cancels the last jobs of those whose ticks ask for that. One whose job cannot be cancelled now stays due.
+    async fn cancel_last_jobs(&self, decided: Vec<DecidedSchedule>) -> Vec<DecidedSchedule> {
+        let mut cancelled = Vec::with_capacity(decided.len());
+        for schedule in decided {
+            let name = &schedule.row.name;
+            if let (Ok(Plan { cancels_last: true, .. }), Some(job)) = (&schedule.plan, schedule.row.last_job) {
+                match cancel(self.pool, JobId(job), Some("its schedule is due again"), name).await {
+                    // It has ended by now, so that there is nothing to cancel.
+                    Ok(_) | Err(QueueError::Invalid(_)) => {}
+                    Err(error) => {
+                        tracing::warn!(actor.name = %name, error = &error as &dyn Error, "Could not cancel the last job of {name}, whose next tick waits for that: {error}");
+                        continue;
+                    }
+                }
             }
+            cancelled.push(schedule);
         }
+        cancelled
     }
 
     /// Notes of a schedule whose job the queue refuses why its ticks do not run. Another may have decided it meanwhile.

@@ -1,7 +1,7 @@
 //! Schedules as rows, and what becomes of their ticks.
 //!
 //! `schedules` has a row for each; `schedule_ticks` one for each tick that was decided. A scheduler [takes](take_due) what is due,
-//! [plans](Plan::of) it, enqueues the jobs and [records](record) all of it, in one transaction. People look, pause, trigger and
+//! [plans](Plan::of) it, enqueues the jobs and [records](record()) all of it, in one transaction. People look, pause, trigger and
 //! backfill, from any process.
 
 mod backfill;

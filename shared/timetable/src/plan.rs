@@ -246,8 +246,16 @@ impl Planning<'_> {
     }
 
     fn run(&mut self, tick: DateTime<Utc>, due: DateTime<Utc>, revision: String) {
-        // Several that are caught up at once cannot cancel each other: each has its turn.
-        self.is_busy = self.is_busy || matches!(self.timing.overlap, Overlap::Skip | Overlap::BufferOne);
+        match self.timing.overlap {
+            Overlap::Allow => {}
+            Overlap::Skip | Overlap::BufferOne => self.is_busy = true,
+            // Of several that are caught up at once, each would cancel the one before.
+            Overlap::CancelOther => {
+                for earlier in self.plan.decisions.iter_mut().filter(|tick| tick.outcome.runs()) {
+                    earlier.outcome = Outcome::Skipped("a later tick, due by then too, runs in its place".to_owned());
+                }
+            }
+        }
         let run_at = due + self.timing.jitter(tick);
         self.push(tick, revision, Outcome::Enqueued { run_at });
     }

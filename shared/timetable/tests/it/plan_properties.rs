@@ -170,7 +170,7 @@ proptest! {
                     runs += 1;
                 }
             }
-            if matches!(timing.overlap, Overlap::Skip | Overlap::BufferOne) {
+            if timing.overlap != Overlap::Allow {
                 prop_assert!(runs <= 1, "{runs} at once");
             }
         }

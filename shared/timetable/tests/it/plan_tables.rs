@@ -208,6 +208,14 @@ fn of_several_that_are_caught_up_each_meets_the_one_before() {
             ],
         ),
         (Overlap::BufferOne, ["09:00 runs", "10:00 waits", "next 10:30:01"]),
+        (
+            Overlap::CancelOther,
+            [
+                "09:00 skipped: a later tick, due by then too, runs in its place",
+                "10:00 runs",
+                "next 11:00:00",
+            ],
+        ),
     ] {
         let timing = Timing {
             overlap,
