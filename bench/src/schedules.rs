@@ -8,7 +8,6 @@ use std::{
 use botticelli_control::HealthState;
 use botticelli_schedule::SystemClock;
 use botticelli_scheduler::Ticker;
-use botticelli_telemetry::{LogFormat, TelemetryOptions};
 use clap::Args;
 use serde_json::json;
 use sqlx::PgPool;
@@ -117,18 +116,11 @@ async fn looks(ticker: &Ticker, pool: &PgPool, count: i64, looks: u32) -> anyhow
 }
 
 fn ticker(pool: &PgPool) -> anyhow::Result<Ticker> {
-    let (telemetry, _) = botticelli_telemetry::prepare(TelemetryOptions {
-        service_role: "scheduler",
-        instance_id: "bench".to_owned(),
-        log_filter: "off".to_owned(),
-        log_format: LogFormat::Pretty,
-        otlp_endpoint: None,
-        ansi: false,
-    })?;
+    let (metrics, _) = botticelli_telemetry::local_metrics("scheduler", "bench")?;
     Ok(Ticker {
         pool: pool.clone(),
         clock: None,
-        metrics: telemetry.metrics(),
+        metrics,
         heartbeat: HealthState::new(Arc::new(SystemClock)).heartbeat(),
     })
 }

@@ -10,8 +10,8 @@ use botticelli_queue::{
     Pruned, QueueError, RescuedJob, compact, ended_attempts, ended_jobs, forget_dead_workers, make_partitions, prune,
     rescue,
 };
-use botticelli_telemetry::{Metrics, PauseReason};
-use botticelli_timetable::{TimetableError, prune_ticks};
+use botticelli_telemetry::{Metrics, PauseReason, ScheduleTimes};
+use botticelli_timetable::{ActorSchedule, TimetableError, prune_ticks, summary};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,8 @@ const ROUNDS_BETWEEN_REPORTS: u32 = 5;
 /// How long a dead worker's row is kept for people to look at.
 const DEAD_WORKER_AGE: Duration = Duration::from_hours(1);
 
+/// How long a schedule may be due before somebody should hear of it.
+const OVERDUE: Duration = Duration::from_secs(5);
 /// How often what has been over for long is let go of.
 const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
 
@@ -224,7 +226,8 @@ impl Maintenance {
 
     /// Reports what the database knows of every actor: gauges that no single worker can know.
     async fn report(&self) -> Result<(), MaintenanceError> {
-        for actor in list_actors(&self.pool).await? {
+        let actors = list_actors(&self.pool).await?;
+        for actor in &actors {
             let reason = actor.is_paused.then_some(match actor.paused_reason.as_deref() {
                 Some("circuit_breaker") => PauseReason::CircuitBreaker,
                 _ => PauseReason::Manual,
@@ -236,6 +239,20 @@ impl Maintenance {
                 self.metrics.set_last_success(&actor.name, success.timestamp());
             }
         }
+        let names: Vec<&str> = actors.iter().map(|actor| actor.name.as_str()).collect();
+        let schedules = summary(&self.pool, &names, OVERDUE).await?;
+        let times = |schedule: &ActorSchedule| ScheduleTimes {
+            next_tick: schedule.next_tick.map(|tick| tick.timestamp()),
+            last_tick: schedule.last_tick.map(|tick| tick.timestamp()),
+        };
+        let timetable = schedules.of_actors.iter();
+        self.metrics.set_timetable(
+            timetable
+                .map(|schedule| (schedule.name.clone(), times(schedule)))
+                .collect(),
+        );
+        self.metrics
+            .set_schedules_overdue(u64::try_from(schedules.overdue).unwrap_or(0));
         Ok(())
     }
 }

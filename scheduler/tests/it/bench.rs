@@ -7,7 +7,7 @@ use botticelli_control::HealthState;
 use botticelli_queue::register_queue;
 use botticelli_schedule::ManualClock;
 use botticelli_scheduler::{Maintenance, Ticker};
-use botticelli_telemetry::{LogFormat, Metrics, TelemetryOptions};
+use botticelli_telemetry::Metrics;
 use botticelli_testkit::{TestDatabase, database};
 use chrono::{DateTime, Utc};
 
@@ -104,13 +104,5 @@ pub(crate) fn at(time: &str) -> DateTime<Utc> {
 
 /// Instruments that nobody reads.
 pub(crate) fn metrics() -> Arc<Metrics> {
-    let telemetry = botticelli_telemetry::prepare(TelemetryOptions {
-        service_role: "scheduler",
-        instance_id: "test".to_owned(),
-        log_filter: "off".to_owned(),
-        log_format: LogFormat::Pretty,
-        otlp_endpoint: None,
-        ansi: false,
-    });
-    telemetry.unwrap().0.metrics()
+    botticelli_telemetry::local_metrics("scheduler", "test").unwrap().0
 }

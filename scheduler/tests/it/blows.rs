@@ -100,7 +100,7 @@ impl Fleet {
 
 /// A row of `schedule_ticks`.
 #[derive(sqlx::FromRow)]
-struct Tick {
+struct TickRow {
     tick_at: DateTime<Utc>,
     through: Option<DateTime<Utc>>,
     ticks: i32,
@@ -217,7 +217,7 @@ async fn reckon(pool: &PgPool, name: &str, begun: DateTime<Utc>) -> BTreeMap<Str
         .unwrap();
     let due = std::iter::successors(timing.next_tick(begun), |&tick| timing.next_tick(tick));
     let due: Vec<_> = due.take_while(|tick| *tick <= until).collect();
-    let rows: Vec<Tick> = sqlx::query_as(
+    let rows: Vec<TickRow> = sqlx::query_as(
         "select tick_at, through, ticks, outcome, job_id from botticelli.schedule_ticks where actor = $1 order by tick_at",
     )
     .bind(name)

@@ -9,7 +9,7 @@ use botticelli_scheduler::Maintenance;
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, at};
 
 const ONE: Room = Room {
     jobs: 1,
@@ -274,4 +274,50 @@ async fn what_was_over_for_longer_than_it_is_kept_goes_whoever_of_many_scheduler
     }
     let left = "select (select count(*) from botticelli.claim_history), (select count(*) from botticelli.dead_jobs)";
     assert_eq!(bench.database.row(left).await, "5|5");
+}
+
+#[tokio::test]
+async fn gauges_tell_when_each_actor_was_and_is_due_and_how_many_schedules_nobody_decides() {
+    let bench = Bench::new().await;
+    bench.schedule("0 * * * *", &[]).await;
+    bench.round("08:30").await;
+    bench.round("09:00").await;
+    bench
+        .database
+        .execute(
+            "insert into botticelli.schedules (name, queue, schedule, next_look) values
+               ('stuck', 'generation', '@daily', now() - interval '6 seconds'), ('due', 'generation', '@daily', now()),
+               ('to come', 'generation', '@daily', now() + interval '1 hour'), ('new', 'generation', '@daily', default)",
+        )
+        .await;
+    let (metrics, exposition) = botticelli_telemetry::local_metrics("scheduler", "test").unwrap();
+    let maintenance = Maintenance {
+        metrics,
+        ..bench.maintenance()
+    };
+    maintenance.round(true).await.unwrap();
+    let text = exposition.render().unwrap();
+    for line in [
+        format!(
+            "botticelli_schedule_last_tick_timestamp{{actor=\"generation\"}} {}",
+            at("09:00").timestamp()
+        ),
+        format!(
+            "botticelli_schedule_next_tick_timestamp{{actor=\"generation\"}} {}",
+            at("10:00").timestamp()
+        ),
+        // `generation` itself, whose clock is one of the past, and `stuck`.
+        "botticelli_schedules_overdue 2".to_owned(),
+    ] {
+        assert!(text.contains(&line), "{line} is missing:\n{text}");
+    }
+    bench.schedule("manual", &[]).await;
+    bench.round("09:00").await;
+    maintenance.round(true).await.unwrap();
+    assert!(
+        !exposition
+            .render()
+            .unwrap()
+            .contains("botticelli_schedule_next_tick_timestamp{")
+    );
 }

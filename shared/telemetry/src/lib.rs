@@ -17,6 +17,6 @@ pub mod context;
 pub mod names;
 
 pub use exposition::{Exposition, local_metrics};
-pub use metrics::{ActiveRun, Metrics, PauseReason, PostOutcome, Status, TokenKind};
+pub use metrics::{ActiveRun, Metrics, PauseReason, PostOutcome, ScheduleTimes, Status, TokenKind};
 pub use start::{Flushed, LogFormat, Telemetry, TelemetryOptions, check_log_filter, prepare, start};
 pub use telemetry_error::TelemetryError;

@@ -22,6 +22,17 @@ const LAG_BUCKETS: [f64; 12] = [0.005, 0.02, 0.05, 0.1, 0.5, 1.0, 2.0, 5.0, 15.0
 
 type PauseStates = Arc<Mutex<BTreeMap<String, Option<PauseReason>>>>;
 
+/// When the schedule of an actor was and is due, in seconds since 1970.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ScheduleTimes {
+    /// The next tick, if there is one to come.
+    pub next_tick: Option<i64>,
+    /// The last one that was decided.
+    pub last_tick: Option<i64>,
+}
+
+type Timetable = Arc<Mutex<BTreeMap<String, ScheduleTimes>>>;
+
 /// The instruments of one process.
 ///
 /// Cheap to call from any thread; nothing here blocks, fails or touches the network.
@@ -40,6 +51,9 @@ pub struct Metrics {
     posts: Counter<u64>,
     schedule_ticks: Counter<u64>,
     schedule_lag: Histogram<f64>,
+    schedules_overdue: Gauge<u64>,
+    timetable: Timetable,
+    _timetable: [ObservableGauge<i64>; 2],
     db_up: Gauge<u64>,
     pauses: PauseStates,
     _paused: ObservableGauge<u64>,
@@ -58,6 +72,7 @@ impl Metrics {
                 .build()
         };
         let pauses = PauseStates::default();
+        let timetable = Timetable::default();
         let metrics = Self {
             executions: counter(metric::ACTOR_EXECUTIONS, "Finished actor executions by status."),
             active: meter
@@ -105,6 +120,27 @@ impl Metrics {
                 "Time between a tick and the enqueuing of its job.",
                 &LAG_BUCKETS,
             ),
+            schedules_overdue: gauge(
+                metric::SCHEDULES_OVERDUE,
+                "Schedules that have been due for more than five seconds without being decided.",
+            ),
+            _timetable: [
+                tick_gauge(
+                    meter,
+                    metric::SCHEDULE_NEXT_TICK,
+                    "Next tick of the actor's schedule, in seconds since 1970.",
+                    &timetable,
+                    |times| times.next_tick,
+                ),
+                tick_gauge(
+                    meter,
+                    metric::SCHEDULE_LAST_TICK,
+                    "Last tick of the actor's schedule that was decided, in seconds since 1970.",
+                    &timetable,
+                    |times| times.last_tick,
+                ),
+            ],
+            timetable,
             db_up: gauge(
                 metric::DB_UP,
                 "1 when the last round trip to the database succeeded, else 0.",
@@ -221,6 +257,16 @@ impl Metrics {
         self.schedule_lag.record(lag.as_secs_f64(), &[actor_label(actor)]);
     }
 
+    /// Reports when the schedule of each actor was and is due: those of `timetable`, and no others any more.
+    pub fn set_timetable(&self, timetable: BTreeMap<String, ScheduleTimes>) {
+        *lock(&self.timetable) = timetable;
+    }
+
+    /// Reports how many schedules wait to be decided.
+    pub fn set_schedules_overdue(&self, count: u64) {
+        self.schedules_overdue.record(count, &[]);
+    }
+
     /// Reports whether the last round trip to the database succeeded.
     pub fn db_up(&self, up: bool) {
         self.db_up.record(u64::from(up), &[]);
@@ -256,6 +302,28 @@ fn paused_gauge(meter: &Meter, pauses: &PauseStates) -> ObservableGauge<u64> {
         .build()
 }
 
+/// Observed too, because an actor may have no tick to come, and a recorded gauge would keep the one that was.
+fn tick_gauge(
+    meter: &Meter,
+    name: &'static str,
+    help: &'static str,
+    timetable: &Timetable,
+    of: fn(&ScheduleTimes) -> Option<i64>,
+) -> ObservableGauge<i64> {
+    let timetable = Arc::clone(timetable);
+    meter
+        .i64_observable_gauge(name)
+        .with_description(help)
+        .with_callback(move |observer| {
+            for (actor, times) in lock(&timetable).iter() {
+                if let Some(tick) = of(times) {
+                    observer.observe(tick, &[actor_label(actor)]);
+                }
+            }
+        })
+        .build()
+}
+
 fn actor_label(actor: &str) -> KeyValue {
     KeyValue::new(label::ACTOR, actor.to_owned())
 }
@@ -265,6 +333,6 @@ fn status_label(status: &'static str) -> KeyValue {
 }
 
 /// The map is whole after every operation on it, so one left by a panicking thread is as good as any.
-fn lock(pauses: &PauseStates) -> std::sync::MutexGuard<'_, BTreeMap<String, Option<PauseReason>>> {
-    pauses.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(map: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    map.lock().unwrap_or_else(PoisonError::into_inner)
 }

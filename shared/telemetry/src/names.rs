@@ -35,6 +35,12 @@ pub mod metric {
     pub const SCHEDULE_TICKS: &str = "botticelli_schedule_ticks_total";
     /// Histogram by actor, in seconds.
     pub const SCHEDULE_LAG: &str = "botticelli_schedule_lag_seconds";
+    /// Gauge by actor, in seconds since 1970.
+    pub const SCHEDULE_NEXT_TICK: &str = "botticelli_schedule_next_tick_timestamp";
+    /// Gauge by actor, in seconds since 1970.
+    pub const SCHEDULE_LAST_TICK: &str = "botticelli_schedule_last_tick_timestamp";
+    /// Gauge.
+    pub const SCHEDULES_OVERDUE: &str = "botticelli_schedules_overdue";
     /// Gauge, 1 or 0.
     pub const DB_UP: &str = "botticelli_db_up";
 }

@@ -11,6 +11,7 @@ mod plan;
 mod record;
 mod row;
 mod standing;
+mod summary;
 mod sync;
 mod trigger;
 
@@ -23,5 +24,6 @@ pub use row::{ScheduleRow, find_timing};
 pub use standing::{
     ScheduleStanding, TickRecord, find_schedule, list_schedules, list_ticks, pause_schedule, resume_schedule,
 };
+pub use summary::{ActorSchedule, Summary, summary};
 pub use sync::{ConfiguredSchedule, sync_schedules};
 pub use trigger::trigger_schedule;

@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use botticelli_telemetry::{Metrics, PauseReason, PostOutcome, Status, TokenKind, local_metrics};
+use botticelli_telemetry::{Metrics, PauseReason, PostOutcome, ScheduleTimes, Status, TokenKind, local_metrics};
 
 use crate::collector::TestResult;
 
@@ -18,6 +18,12 @@ fn use_everything(metrics: &Metrics) {
     metrics.post(PostOutcome::Posted);
     metrics.schedule_ticks("generation", "enqueued", 1);
     metrics.schedule_lagged("generation", Duration::from_millis(3));
+    let times = ScheduleTimes {
+        next_tick: Some(1_790_000_000),
+        last_tick: Some(1_789_996_400),
+    };
+    metrics.set_timetable([("generation".to_owned(), times)].into());
+    metrics.set_schedules_overdue(0);
     metrics.db_up(true);
 }
 
@@ -72,7 +78,10 @@ fn the_exposed_names_types_and_labels_are_exactly_these() -> TestResult {
         "botticelli_llm_tokens_total counter model,provider,type",
         "botticelli_posts_total counter outcome",
         "botticelli_schedule_lag_seconds histogram actor,le",
+        "botticelli_schedule_last_tick_timestamp gauge actor",
+        "botticelli_schedule_next_tick_timestamp gauge actor",
         "botticelli_schedule_ticks_total counter actor,outcome",
+        "botticelli_schedules_overdue gauge",
         "botticelli_skills_executed_total counter actor,status",
         "target_info gauge botticelli_role,service_instance_id,service_name,service_version,\
          telemetry_sdk_language,telemetry_sdk_name,telemetry_sdk_version",
