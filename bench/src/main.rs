@@ -11,6 +11,7 @@ mod idle;
 mod limits;
 mod peer;
 mod samples;
+mod scheduler;
 mod schedules;
 mod soak;
 
@@ -56,6 +57,8 @@ enum Command {
     Limits(limits::Limits),
     /// Very many schedules: a look when nothing is due, and thousands due at once.
     Schedules(schedules::Schedules),
+    /// A real scheduler process: its start, its memory, what it asks when idle, how late jobs are.
+    Scheduler(scheduler::Scheduler),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -73,6 +76,7 @@ fn main() -> anyhow::Result<()> {
             Command::Idle(options) => idle::run(options, &pool).await,
             Command::Limits(options) => limits::run(options, &pool).await,
             Command::Schedules(options) => schedules::run(options, &pool).await,
+            Command::Scheduler(options) => scheduler::run(options, &pool).await,
         }
     })
 }

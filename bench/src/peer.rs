@@ -30,6 +30,8 @@ pub(crate) enum Peer {
     Work,
     /// Enqueues one job after the other, `LOW` to `HIGH` milliseconds apart, and prints `L microseconds` for each.
     Latency { jobs: u64, low: u64, high: u64 },
+    /// Has so many schedules be due each minute, so many minutes long, and prints `L microseconds` from each tick to its job.
+    Cron { schedules: i64, minutes: u64 },
 }
 
 pub(crate) async fn run(peer: &Peer, pool: &PgPool) -> anyhow::Result<()> {
@@ -61,6 +63,7 @@ pub(crate) async fn run(peer: &Peer, pool: &PgPool) -> anyhow::Result<()> {
         }
         Peer::Work => work(pool).await,
         Peer::Latency { jobs, low, high } => latency(pool, jobs, low, high).await,
+        Peer::Cron { schedules, minutes } => cron(pool, schedules, minutes).await,
     }
 }
 
@@ -100,6 +103,42 @@ fn report(seen: &Seen) {
         }
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// A scheduler and a worker in one process.
+async fn cron(pool: &PgPool, count: i64, minutes: u64) -> anyhow::Result<()> {
+    prepare(pool).await?;
+    sqlx::query(
+        "insert into botticelli.schedules (name, queue, schedule) select 's' || n, $2, '* * * * *' from generate_series(1, $1) as n",
+    )
+    .bind(count)
+    .bind(QUEUE)
+    .execute(pool)
+    .await?;
+    let stop = CancellationToken::new();
+    let ticking = tokio::spawn(crate::schedules::ticker(pool)?.run(stop.clone()));
+    tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            tokio::time::sleep(Duration::from_secs(60 * minutes)).await;
+            stop.cancel();
+        }
+    });
+    consume(pool, ConsumerOptions::default(), stop, async |backend| {
+        let handler = |job: ClaimedJob| {
+            let late = std::time::SystemTime::from(job.run_at).elapsed().unwrap_or_default();
+            println!("L {}", late.as_micros());
+            std::future::ready(Ok::<(), std::io::Error>(()))
+        };
+        WorkerBuilder::new(QUEUE)
+            .backend(backend)
+            .build(handler)
+            .run()
+            .await
+            .ok();
+    })
+    .await?;
+    Ok(ticking.await?)
 }
 
 /// Works off the queue until `stop`, with `SLOTS` slots if that is set.

@@ -85,17 +85,7 @@ struct Looks {
 }
 
 async fn looks(ticker: &Ticker, pool: &PgPool, count: i64, looks: u32) -> anyhow::Result<Looks> {
-    sqlx::raw_sql("truncate botticelli.schedules, botticelli.schedule_ticks")
-        .execute(pool)
-        .await?;
-    sqlx::query(
-        "insert into botticelli.schedules (name, queue, schedule, timezone)
-         select 's' || n, $2, '0 3 1 1 *', 'Europe/Berlin' from generate_series(1, $1) as n",
-    )
-    .bind(count)
-    .bind(QUEUE)
-    .execute(pool)
-    .await?;
+    fill(pool, count).await?;
     let begun = Instant::now();
     ticker.round().await?;
     let planned_in = begun.elapsed();
@@ -115,7 +105,23 @@ async fn looks(ticker: &Ticker, pool: &PgPool, count: i64, looks: u32) -> anyhow
     })
 }
 
-fn ticker(pool: &PgPool) -> anyhow::Result<Ticker> {
+/// Makes so many schedules that are due once a year, and no others.
+pub(crate) async fn fill(pool: &PgPool, count: i64) -> anyhow::Result<()> {
+    sqlx::raw_sql("truncate botticelli.schedules, botticelli.schedule_ticks")
+        .execute(pool)
+        .await?;
+    sqlx::query(
+        "insert into botticelli.schedules (name, queue, schedule, timezone)
+         select 's' || n, $2, '0 3 1 1 *', 'Europe/Berlin' from generate_series(1, $1) as n",
+    )
+    .bind(count)
+    .bind(QUEUE)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+pub(crate) fn ticker(pool: &PgPool) -> anyhow::Result<Ticker> {
     let (metrics, _) = botticelli_telemetry::local_metrics("scheduler", "bench")?;
     Ok(Ticker {
         pool: pool.clone(),

@@ -19,9 +19,10 @@ use crate::pooler::are_no_sessions;
 pub const ANSWER_LIMIT: Duration = Duration::from_secs(35);
 
 /// What limits a session, and what its statements see: the work of others up to their own beginning, whatever the database's
-/// default is. A statement and no option of the start: PgBouncer refuses those, also in session mode.
+/// default is. Nothing is compiled: of a long statement that reads little, the server expects much and compiles for longer than it
+/// runs. A statement and no option of the start: PgBouncer refuses those, also in session mode.
 const LIMITS: &str = "set statement_timeout = '30s'; set idle_in_transaction_session_timeout = '10s'; \
-     set default_transaction_isolation = 'read committed'";
+     set default_transaction_isolation = 'read committed'; set jit = off";
 
 /// Gives a connection the limits that those of [`connect`] have: for pools that are opened otherwise.
 ///

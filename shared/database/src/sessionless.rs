@@ -14,7 +14,7 @@ use sqlx::{
 use crate::transaction::begin_in_task;
 
 /// The limits of a session, for one transaction: it ends with them, whoever has the connection next.
-const BEGIN: &str = "begin; set local statement_timeout = '30s'; set local idle_in_transaction_session_timeout = '10s'";
+const BEGIN: &str = "begin; set local statement_timeout = '30s'; set local idle_in_transaction_session_timeout = '10s'; set local jit = off";
 
 /// Begins a transaction with the limits that [`connect`](crate::connect()) gives to a session: 30 s for any one statement.
 /// What runs in it goes through a pooler in transaction mode as long as its statements have no name.
