@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Result, bail};
 use botticelli_lifecycle::Ending;
 use botticelli_process::ProcessArguments;
-use botticelli_schedule::{Clock, SystemClock, TickOffset};
+use botticelli_schedule::{Clock, SystemClock};
 use botticelli_settings::{ActorKind, ActorSettings, PlatformName, Settings};
 use botticelli_telemetry::check_log_filter;
 use botticelli_workers::actor_specs;
@@ -44,7 +44,7 @@ pub(crate) fn run(command: Command, environment: HashMap<String, String>) -> Res
     }
     let now = SystemClock.now();
     for actor in summary.actors {
-        let next = actor.schedule.next_tick(now, TickOffset::of(&actor.name));
+        let next = settings.actors.get(&actor.name).and_then(|actor| actor.next_tick(now));
         let when = match (actor.enabled, next) {
             (false, _) => "disabled".to_owned(),
             (true, Some(next)) => format!(

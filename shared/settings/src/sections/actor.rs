@@ -2,8 +2,8 @@ use std::fmt;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use botticelli_schedule::{CatchUp, Overlap, Schedule, TimeWindow, Zone, ZoneError, format_duration};
-use chrono::{DateTime, Utc};
+use botticelli_schedule::{CatchUp, Overlap, Schedule, TickOffset, TimeWindow, Zone, ZoneError, format_duration};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::duration_text;
@@ -87,6 +87,17 @@ pub struct ActorSettings {
     /// How long such a pause lasts before one run is tried. Default: 15m.
     #[serde(with = "duration_text")]
     pub breaker_cooldown: Duration,
+}
+
+impl ActorSettings {
+    /// The earliest tick of its schedule later than `after`, within `starts_at` and `ends_at`.
+    pub fn next_tick(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let after = self
+            .starts_at
+            .map_or(after, |start| after.max(start - TimeDelta::microseconds(1)));
+        let next = self.schedule.next_tick(after, TickOffset::of(&self.name))?;
+        self.ends_at.is_none_or(|end| next <= end).then_some(next)
+    }
 }
 
 /// What an actor does.

@@ -255,6 +255,12 @@ fn a_schedule_may_be_a_list_and_has_a_time_zone() -> TestResult {
         refusal(&section("starts_at = \"2026-12-01\""), &[])?,
         "`botticelli.toml`:4:13: key `actors.a.starts_at`: `2026-12-01` is no moment; write one with its zone, such as `2026-12-01T09:00:00+01:00`"
     );
+    let bounds = "schedule = \"@daily\"\nstarts_at = \"2026-12-01T00:00:00Z\"\nends_at = \"2026-12-02T00:00:00Z\"";
+    let settings = load(&section(bounds), &[])?;
+    let next = |after: &str| -> Result<_, chrono::ParseError> { Ok(settings.actors["a"].next_tick(after.parse()?)) };
+    assert_eq!(next("2026-11-01T00:00:00Z")?, Some("2026-12-01T00:00:00Z".parse()?));
+    assert_eq!(next("2026-12-01T00:00:00Z")?, Some("2026-12-02T00:00:00Z".parse()?));
+    assert_eq!(next("2026-12-02T00:00:00Z")?, None);
     let bounds = "starts_at = \"2026-12-01T01:00:00+01:00\"\nends_at = \"2026-11-30T23:59:59Z\"";
     assert_eq!(
         refusal(&section(bounds), &[])?,
