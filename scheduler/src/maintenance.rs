@@ -11,7 +11,7 @@ use botticelli_queue::{
     rescue,
 };
 use botticelli_telemetry::{Metrics, PauseReason, ScheduleTimes};
-use botticelli_timetable::{ActorSchedule, TimetableError, prune_ticks, summary};
+use botticelli_timetable::{ActorSchedule, TimetableError, prune_ticks, return_to_present, summary};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +24,8 @@ const DEAD_WORKER_AGE: Duration = Duration::from_hours(1);
 
 /// How long a schedule may be due before somebody should hear of it.
 const OVERDUE: Duration = Duration::from_secs(5);
+/// Clocks of servers that follow each other differ by less.
+const FAR: Duration = Duration::from_hours(1);
 /// How often what has been over for long is let go of.
 const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
 
@@ -96,6 +98,9 @@ impl Maintenance {
     ///
     /// [`MaintenanceError`] when the database does not answer.
     pub async fn prune(&self) -> Result<Pruned, MaintenanceError> {
+        for schedule in return_to_present(&self.pool, FAR).await? {
+            tracing::warn!(actor.name = %schedule, "Schedule {schedule} was decided far beyond the present, by a server whose clock was wrong; it goes on from now");
+        }
         prune_ticks(&self.pool, self.history_retention).await?;
         Ok(prune(&self.pool, self.history_retention, self.dead_retention).await?)
     }

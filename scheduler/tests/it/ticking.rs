@@ -1,6 +1,8 @@
 //! One job for each tick.
 
+use botticelli_schedule::{Clock as _, SystemClock};
 use botticelli_scheduler::Ticker;
+use chrono::TimeDelta;
 use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 
@@ -84,6 +86,31 @@ async fn a_clock_that_was_set_back_fires_nothing_again() {
         bench.round(time).await;
     }
     assert_eq!(bench.jobs().await, "0");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_a_year_fast_for_a_moment_does_not_silence_a_schedule_for_a_year() {
+    let bench = Bench::new().await;
+    let now = SystemClock.now();
+    let hours = |hours| now + TimeDelta::hours(hours);
+    bench.schedule("0 * * * *", &["overlap = 'allow'"]).await;
+    bench.clock.set(now);
+    bench.ticker().round().await.unwrap();
+    bench.clock.set(hours(9000));
+    bench.ticker().round().await.unwrap();
+    bench.clock.set(hours(1));
+    bench.ticker().round().await.unwrap();
+    // One ran by the wrong clock, and all before it are missed, as one stretch that begins with this hour.
+    assert_eq!(bench.jobs().await, "1");
+    bench.maintenance().prune().await.unwrap();
+    for hour in 1..4 {
+        bench.clock.set(hours(hour));
+        bench.ticker().round().await.unwrap();
+    }
+    assert_eq!(bench.jobs().await, "3", "those of the second and the third hour");
+    let twice =
+        "select count(*) from (select from botticelli.waiting_jobs group by run_at having count(*) > 1) as twice";
+    assert_eq!(bench.database.row(twice).await, "0");
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ pub use backfill::{Backfill, MOST_BACKFILLED, backfill};
 pub use due::{Outlook, outlook, take_due};
 pub use failure::TimetableError;
 pub use plan::{Decision, Outcome, Plan, Standing};
-pub use record::{DecidedSchedule, forget_recorded, prune_ticks, record};
+pub use record::{DecidedSchedule, forget_recorded, prune_ticks, record, return_to_present};
 pub use row::{ScheduleRow, find_timing};
 pub use standing::{
     ScheduleStanding, TickRecord, find_schedule, list_schedules, list_ticks, pause_schedule, resume_schedule,

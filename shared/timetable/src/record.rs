@@ -190,6 +190,23 @@ fn settled(schedule: &DecidedSchedule) -> SettledSchedule<'_> {
     }
 }
 
+/// Lets schedules go on that were decided far beyond the present, because the server's clock had been wrong: from now on, but for
+/// ticks that are on record. Gives their names. For a clock that is set back by less than `far`, schedules wait until it comes to
+/// where they are.
+///
+/// # Errors
+///
+/// [`TimetableError::Database`] when the statement fails.
+pub async fn return_to_present(pool: &PgPool, far: Duration) -> Result<Vec<String>, TimetableError> {
+    Ok(sqlx::query_scalar(sql(
+        "update botticelli.schedules set decided_until = now(), buffered_tick = null, next_look = '-infinity'
+         where decided_until > now() + make_interval(secs => $1) returning name",
+    ))
+    .bind(far.as_secs_f64())
+    .fetch_all(pool)
+    .await?)
+}
+
 /// Lets go of what became of ticks longer ago than `age`, 10,000 in one transaction. Schedules know by themselves what is decided.
 ///
 /// # Errors
