@@ -3,18 +3,19 @@
 mod explain;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     io::{Write, stdout},
     iter::successors,
 };
 
 use anyhow::{Result, bail};
+use botticelli_actors::list_actors;
 use botticelli_lifecycle::Ending;
 use botticelli_queue::Source;
 use botticelli_schedule::{Clock, SystemClock};
 use botticelli_timetable::{
-    Backfill, MOST_BACKFILLED, backfill, find_timing, list_schedules, list_ticks, pause_schedule, resume_schedule,
-    trigger_schedule,
+    Backfill, MOST_BACKFILLED, backfill, find_schedule, find_timing, list_schedules, list_ticks, pause_schedule,
+    resume_schedule, trigger_schedule,
 };
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::{Args, Subcommand};
@@ -92,10 +93,10 @@ pub(crate) struct Range {
     /// The schedule; an actor's has its name
     name: String,
     /// The first moment, such as 2026-12-24T00:00:00Z
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     from: DateTime<Utc>,
     /// The last moment; now, unless it is said
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = moment)]
     to: Option<DateTime<Utc>>,
     /// Do it
     #[arg(long)]
@@ -144,6 +145,17 @@ pub(crate) async fn run(command: Command, environment: HashMap<String, String>) 
     }
 }
 
+/// Reads a moment, or says how one is written.
+fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+    let moment = DateTime::parse_from_rfc3339(text).map(|moment| moment.to_utc());
+    moment
+        .map_err(|_| "it is no moment; write one such as 2026-12-24T18:00:00+01:00 or 2026-12-24T17:00:00Z".to_owned())
+}
+
+fn rfc3339(tick: DateTime<Utc>) -> String {
+    tick.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
 fn say(text: &str) -> Result<Ending> {
     writeln!(stdout(), "{text}")?;
     Ok(Ending::Clean)
@@ -151,20 +163,30 @@ fn say(text: &str) -> Result<Ending> {
 
 async fn list(pool: &PgPool, form: Form) -> Result<Ending> {
     let schedules = list_schedules(pool, i64::MAX, 0).await?;
+    let actors = list_actors(pool).await?;
+    let paused: BTreeSet<&str> = actors
+        .iter()
+        .filter(|actor| actor.is_paused)
+        .map(|actor| actor.name.as_str())
+        .collect();
     form.write(&schedules, |schedules| {
         let rows: Vec<_> = schedules
             .iter()
             .map(|schedule| {
                 let state = match schedule {
-                    schedule if schedule.problem.is_some() => "unreadable",
-                    schedule if !schedule.enabled => "disabled",
-                    schedule if schedule.is_paused => "paused",
-                    _ => "runs",
+                    schedule if !schedule.enabled => "disabled".to_owned(),
+                    schedule if schedule.problem.is_some() => "faulty".to_owned(),
+                    schedule if schedule.is_paused => match &schedule.pause_reason {
+                        Some(reason) => format!("paused: {}", short(reason)),
+                        None => "paused".to_owned(),
+                    },
+                    schedule if paused.contains(schedule.queue.as_str()) => "actor is paused".to_owned(),
+                    _ => "runs".to_owned(),
                 };
                 let lateness = schedule.last_lateness_seconds;
                 [
-                    schedule.name.clone(),
-                    state.to_owned(),
+                    short(&schedule.name),
+                    state,
                     time_if_any(schedule.next_tick),
                     time_if_any(schedule.last_tick),
                     schedule.last_outcome.clone().unwrap_or_default(),
@@ -198,7 +220,21 @@ async fn next(pool: &PgPool, arguments: &Next) -> Result<Ending> {
     };
     let ticks = successors(timing.next_tick(SystemClock.now()), |&tick| timing.next_tick(tick));
     let ticks: Vec<DateTime<Utc>> = ticks.take(arguments.count.into()).collect();
-    explain::write_ticks(&timing.schedule, &ticks, arguments.form.is_json())
+    if let Some(standing) = find_schedule(pool, &arguments.name)
+        .await?
+        .filter(|_| !arguments.form.is_json())
+    {
+        if !standing.enabled {
+            writeln!(stdout(), "(disabled: nothing is enqueued)")?;
+        } else if standing.is_paused {
+            writeln!(stdout(), "(paused: ticks are skipped until it is resumed)")?;
+        }
+    }
+    let wanted = ticks
+        .into_iter()
+        .map(|tick| (tick, timing.shut_out(tick)))
+        .collect::<Vec<_>>();
+    explain::write_ticks(&timing.schedule, &wanted, arguments.form.is_json())
 }
 
 async fn ticks(pool: &PgPool, arguments: &Next) -> Result<Ending> {
@@ -211,7 +247,12 @@ async fn ticks(pool: &PgPool, arguments: &Next) -> Result<Ending> {
             .iter()
             .map(|tick| {
                 [
-                    time(tick.tick_at),
+                    // `immediate` has no time but that of its being decided.
+                    time(if tick.tick_at == DateTime::UNIX_EPOCH {
+                        tick.recorded_at
+                    } else {
+                        tick.tick_at
+                    }),
                     time_if_any(tick.through),
                     tick.ticks.to_string(),
                     tick.outcome.clone(),
@@ -233,11 +274,18 @@ async fn make_up_for(pool: &PgPool, range: &Range) -> Result<Ending> {
     match backfill(pool, &range.name, range.from, to, range.yes).await? {
         Backfill::Unknown => unknown(pool, &range.name).await,
         Backfill::Unreadable(problem) => bail!("schedule {} cannot be read: {problem}", range.name),
-        Backfill::TooMany => bail!("there are more than {MOST_BACKFILLED} ticks in that time; take a shorter one"),
+        Backfill::TooMany(last) => bail!(
+            "there are more than {MOST_BACKFILLED} ticks in that time; the first {MOST_BACKFILLED} end with `--to {}`",
+            rfc3339(last)
+        ),
+        Backfill::Forgotten(last) => bail!(
+            "ticks up to {} are not on record any more (`[queue] history_retention`), so that nobody knows whether they ran; begin later",
+            rfc3339(last)
+        ),
         Backfill::Ticks(ticks) => {
             let mut out = stdout().lock();
             for tick in &ticks {
-                writeln!(out, "  {}", tick.to_rfc3339_opts(SecondsFormat::AutoSi, true))?;
+                writeln!(out, "  {}", rfc3339(*tick))?;
             }
             let count = ticks.len();
             if range.yes {

@@ -42,7 +42,7 @@ async fn schedule(process: &Process, load: LoadSettings) -> Result<Ending> {
     let pool = process.connect(None).await?.main;
     check_schema(&pool).await?;
     for retired in register_fleet(&pool, &process.settings, true).await? {
-        tracing::info!("Disabled actor {retired}: the settings no longer have it");
+        tracing::warn!("Disabled actor {retired}: the settings no longer have it");
     }
     sync_actors(&pool, &process.settings).await?;
     let sidecar = process.sidecar(pool.clone()).await?;

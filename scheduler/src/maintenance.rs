@@ -4,6 +4,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use botticelli_actors::{
     ActorsError, checkpointed_jobs, clear_checkpoints, half_open_due_breakers, list_actors, mark_lost, open_executions,
+    set_next_runs,
 };
 use botticelli_posts::{PostsError, jobs_in_hand, release};
 use botticelli_queue::{
@@ -101,8 +102,9 @@ impl Maintenance {
         for schedule in return_to_present(&self.pool, FAR).await? {
             tracing::warn!(actor.name = %schedule, "Schedule {schedule} was decided far beyond the present, by a server whose clock was wrong; it goes on from now");
         }
+        let pruned = prune(&self.pool, self.history_retention, self.dead_retention).await?;
         prune_ticks(&self.pool, self.history_retention).await?;
-        Ok(prune(&self.pool, self.history_retention, self.dead_retention).await?)
+        Ok(pruned)
     }
 
     async fn go_round(&self, stop: &CancellationToken) {
@@ -250,6 +252,13 @@ impl Maintenance {
             next_tick: schedule.next_tick.map(|tick| tick.timestamp()),
             last_tick: schedule.last_tick.map(|tick| tick.timestamp()),
         };
+        let next_runs: Vec<_> = schedules.of_actors.iter().map(|schedule| schedule.next_tick).collect();
+        let names: Vec<&str> = schedules
+            .of_actors
+            .iter()
+            .map(|schedule| schedule.name.as_str())
+            .collect();
+        set_next_runs(&self.pool, &names, &next_runs).await?;
         let timetable = schedules.of_actors.iter();
         self.metrics.set_timetable(
             timetable

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use anyhow::ensure;
 use botticelli_jobs::register_fleet;
 use botticelli_settings::Settings;
 use sqlx::PgPool;
@@ -16,8 +17,9 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(2);
 /// Reads the settings as at the start.
 pub type LoadSettings = Arc<dyn Fn() -> anyhow::Result<Settings> + Send + Sync>;
 
-/// Follows the settings until `stop`: reads them every two seconds, and at once on SIGHUP. Actors and schedules that have changed
-/// take effect as a whole; settings that cannot be read change nothing and are told of once.
+/// Follows the settings until `stop`: reads them every two seconds, and at once on SIGHUP, when what others have changed in the
+/// database is put right too. Actors and schedules that have changed take effect as a whole; settings that cannot be read, or have
+/// no actors any more, change nothing and are told of once.
 pub(crate) async fn follow_settings(pool: PgPool, load: LoadSettings, begun_with: Settings, stop: CancellationToken) {
     let mut hangup = match signal(SignalKind::hangup()) {
         Ok(hangup) => Some(hangup),
@@ -34,17 +36,24 @@ pub(crate) async fn follow_settings(pool: PgPool, load: LoadSettings, begun_with
             () = hung_up(&mut hangup) => true,
             () = tokio::time::sleep(LOOK_INTERVAL) => false,
         };
-        match changed(&load, &applied) {
-            Ok(None) if asked => tracing::info!("The settings are read again: the actors are as before"),
-            Ok(None) => told.clear(),
-            Ok(Some((settings, print))) => match apply(&pool, &settings).await {
-                Ok(()) => {
-                    applied = print;
+        match usable(&load, &applied) {
+            Ok(settings) => {
+                let print = fingerprint(&settings);
+                let has_changed = print != applied;
+                if !has_changed && !asked {
                     told.clear();
-                    tracing::info!("The settings have changed: actors and schedules follow");
+                    continue;
                 }
-                Err(error) => tell_once(&mut told, &format!("{error:#}"), asked),
-            },
+                match apply(&pool, &settings).await {
+                    Ok(()) => {
+                        applied = print;
+                        told.clear();
+                        let what = if has_changed { "have changed" } else { "are read again" };
+                        tracing::info!("The settings {what}: actors and schedules follow");
+                    }
+                    Err(error) => tell_once(&mut told, &format!("{error:#}"), asked),
+                }
+            }
             Err(error) => tell_once(&mut told, &format!("{error:#}"), asked),
         }
     }
@@ -57,11 +66,14 @@ async fn hung_up(hangup: &mut Option<tokio::signal::unix::Signal>) {
     }
 }
 
-/// The settings, if the actors are not those that were applied.
-fn changed(load: &LoadSettings, applied: &str) -> anyhow::Result<Option<(Settings, String)>> {
+/// The settings, if they can be followed.
+fn usable(load: &LoadSettings, applied: &str) -> anyhow::Result<Settings> {
     let settings = load()?;
-    let print = fingerprint(&settings);
-    Ok((print != applied).then_some((settings, print)))
+    ensure!(
+        !settings.actors.is_empty() || applied == fingerprint(&settings),
+        "they have no actors any more, as a file has that is being written; set `enabled = false` for those that are not to run"
+    );
+    Ok(settings)
 }
 
 fn fingerprint(settings: &Settings) -> String {
@@ -70,7 +82,7 @@ fn fingerprint(settings: &Settings) -> String {
 
 async fn apply(pool: &PgPool, settings: &Settings) -> anyhow::Result<()> {
     for retired in register_fleet(pool, settings, true).await? {
-        tracing::info!("Disabled actor {retired}: the settings no longer have it");
+        tracing::warn!("Disabled actor {retired}: the settings no longer have it");
     }
     sync_actors(pool, settings).await?;
     Ok(())

@@ -2,20 +2,27 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    error::Error,
+    time::Duration,
 };
 
-use botticelli_actors::{ActorsError, list_actors, set_next_run};
-use botticelli_queue::{EachJob, JobId, QueueError, Source, cancel, enqueue_each, unfinished_jobs};
+use botticelli_actors::{ActorsError, list_actors, set_next_runs};
+use botticelli_queue::{JobId, QueueError, cancel_within, unfinished_jobs};
 use botticelli_telemetry::{Metrics, context::current_traceparent, names};
 use botticelli_timetable::{
-    DecidedSchedule, Outcome, Plan, ScheduleRow, TimetableError, forget_recorded, record, take_due,
+    DecidedSchedule, Decision, Outcome, Plan, ScheduleRow, Standing, TimetableError, due_names, enqueue_ticks, record,
+    recorded_ticks, refuse, set_aside, take_due,
 };
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool};
 
 /// Schedules in one transaction at most.
 const MOST_SCHEDULES: i64 = 500;
+/// Missed ticks that are counted in one transaction, which is idle meanwhile.
+const MOST_COUNTED: u32 = 100_000;
+/// How long whoever has a job in hand is waited for that is to be cancelled.
+const CANCEL_PATIENCE: Duration = Duration::from_millis(100);
+/// For how many such jobs, in one transaction.
+const MOST_WAITED_FOR: u32 = 5;
 
 /// Why schedules could not be decided.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +40,30 @@ pub enum TickError {
     /// The actors' part failed.
     #[error(transparent)]
     Actors(#[from] ActorsError),
+}
+
+impl TickError {
+    /// What the database or its driver says about data that it cannot do with, whoever asks again; `None` for an error that passes,
+    /// or that all schedules have.
+    fn of_data(&self) -> Option<String> {
+        let source = match self {
+            Self::Database(source) | Self::Timetable(TimetableError::Database(source)) => source,
+            Self::Queue(QueueError::Database { source, .. }) => source,
+            Self::Timetable(TimetableError::Refused(text)) | Self::Queue(QueueError::Invalid(text)) => {
+                return Some(text.clone());
+            }
+            _ => return None,
+        };
+        let is_of_data = match source {
+            sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) | sqlx::Error::Encode(_) => true,
+            // Wrong data (class 22), against a constraint (23), too much (54), refused by a function or a trigger (P0).
+            sqlx::Error::Database(said) => said
+                .code()
+                .is_some_and(|code| ["22", "23", "54", "P0"].iter().any(|class| code.starts_with(class))),
+            _ => false,
+        };
+        is_of_data.then(|| source.to_string())
+    }
 }
 
 /// Decides what is due at `now`, up to 500 schedules, and gives how many they were. Any number of schedulers may do so at the
@@ -54,19 +85,9 @@ pub(crate) async fn round(pool: &PgPool, metrics: &Metrics, now: DateTime<Utc>) 
         now,
         paused,
     };
-    match round.attempt(MOST_SCHEDULES).await {
-        // Something that is asked for can never be enqueued. One by one, so that it is known which, and the others run.
-        Err(TickError::Queue(QueueError::Invalid(_))) => {
-            let mut decided = 0;
-            while decided < usize::try_from(MOST_SCHEDULES).unwrap_or(0) {
-                let one = round.attempt(1).await?;
-                if one == 0 {
-                    break;
-                }
-                decided += one;
-            }
-            Ok(decided)
-        }
+    match round.attempt(MOST_SCHEDULES, None).await {
+        // One of them has something that the database cannot do with.
+        Err(error) if error.of_data().is_some() => round.one_by_one().await,
         decided => decided,
     }
 }
@@ -80,91 +101,108 @@ struct Round<'a> {
 }
 
 impl Round<'_> {
-    async fn attempt(&self, most: i64) -> Result<usize, TickError> {
+    /// Decides each by itself, and sets aside those that cannot be decided, so that the others run.
+    async fn one_by_one(&self) -> Result<usize, TickError> {
+        let mut decided = 0;
+        for name in due_names(self.pool, self.now, MOST_SCHEDULES).await? {
+            decided += match self.attempt(1, Some(&name)).await {
+                Ok(number) => number,
+                Err(error) => {
+                    let Some(problem) = error.of_data() else {
+                        return Err(error);
+                    };
+                    tracing::error!(actor.name = %name, "Nothing can be decided about schedule {name}, which is set aside: {problem}");
+                    set_aside(self.pool, &name, &problem, self.now).await?;
+                    1
+                }
+            };
+        }
+        Ok(decided)
+    }
+
+    async fn attempt(&self, most: i64, only: Option<&str>) -> Result<usize, TickError> {
         let mut transaction = botticelli_database::transaction(self.pool).await?;
-        let rows = take_due(&mut transaction, self.now, most, None).await?;
+        match self.decide_due(&mut transaction, most, only).await {
+            Ok(decided) => {
+                transaction.commit().await?;
+                for schedule in &decided {
+                    tell(schedule);
+                    self.count(schedule);
+                }
+                self.note_next_runs(&decided).await?;
+                Ok(decided.len())
+            }
+            Err(error) => {
+                // Awaited, or the next look would find the rows locked still.
+                transaction.rollback().await?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn decide_due(
+        &self,
+        connection: &mut PgConnection,
+        most: i64,
+        only: Option<&str>,
+    ) -> Result<Vec<DecidedSchedule>, TickError> {
+        let rows = take_due(connection, self.now, most, only).await?;
         if rows.is_empty() {
-            return Ok(0);
+            return Ok(Vec::new());
         }
         let last_jobs: Vec<i64> = rows.iter().filter_map(|row| row.last_job).collect();
         let busy: BTreeSet<i64> = if last_jobs.is_empty() {
             BTreeSet::new()
         } else {
-            let unfinished = unfinished_jobs(&mut transaction, &last_jobs).await?;
-            unfinished.into_iter().collect()
+            unfinished_jobs(connection, &last_jobs).await?.into_iter().collect()
         };
-        let mut decided: Vec<_> = rows.into_iter().map(|row| self.decide(row, &busy)).collect();
-        forget_recorded(&mut transaction, &mut decided).await?;
-        let mut decided = self.cancel_last_jobs(decided).await;
-        if let Err(refused) = enqueue(&mut transaction, &mut decided).await {
-            // Awaited, or the next look would find the rows locked still.
-            transaction.rollback().await?;
-            return match (decided.as_slice(), refused) {
-                ([schedule], QueueError::Invalid(reason)) => self.record_refusal(&schedule.row.name, &reason).await,
-                (_, refused) => Err(refused.into()),
+        let mut recorded = recorded_ticks(connection, &rows, self.now).await?;
+        let schedules = u32::try_from(rows.len()).unwrap_or(u32::MAX);
+        let mut decided = Vec::with_capacity(rows.len());
+        for row in rows {
+            let is_busy = row.last_job.is_some_and(|job| busy.contains(&job));
+            let pause = self.paused.get(&row.queue).map(String::as_str);
+            let standing = Standing {
+                most_counted: (MOST_COUNTED / schedules).min(Standing::MOST_COUNTED),
+                ..row.standing(is_busy, recorded.remove(&row.name).unwrap_or_default(), pause)
             };
+            decided.push(self.decide(row, &standing));
+            // Of many that are far behind each takes a while, and there are other things to do.
+            tokio::task::yield_now().await;
         }
-        record(&mut transaction, &decided, self.now).await?;
-        for schedule in decided.iter().filter(|schedule| schedule.row.is_configured) {
-            let next = schedule.plan.as_ref().ok().and_then(|plan| plan.next_tick);
-            set_next_run(&mut transaction, &schedule.row.name, next).await?;
-        }
-        transaction.commit().await?;
-        for schedule in &decided {
-            tell(schedule);
-            self.count(schedule);
-        }
-        Ok(decided.len())
+        refuse(connection, &mut decided).await?;
+        let mut decided = cancel_last_jobs(connection, decided).await?;
+        enqueue_ticks(connection, &mut decided, trace).await?;
+        record(connection, &decided, self.now).await?;
+        Ok(decided)
     }
 
-    fn decide(&self, row: ScheduleRow, busy: &BTreeSet<i64>) -> DecidedSchedule {
+    fn decide(&self, row: ScheduleRow, standing: &Standing) -> DecidedSchedule {
         let plan = if row.enabled {
-            let is_busy = row.last_job.is_some_and(|job| busy.contains(&job));
-            let standing = row.standing(is_busy, self.paused.get(&row.queue).map(String::as_str));
-            row.timing().map(|timing| Plan::of(&timing, &standing, self.now))
+            row.timing().map(|timing| Plan::of(&timing, standing, self.now))
         } else {
             Ok(Plan::idle(self.now))
         };
-        DecidedSchedule { row, plan }
+        DecidedSchedule {
+            row,
+            plan,
+            refusal: None,
+        }
     }
 
-    /// Cancels the last jobs of those whose ticks ask for that. One whose job cannot be cancelled now stays due.
-    async fn cancel_last_jobs(&self, decided: Vec<DecidedSchedule>) -> Vec<DecidedSchedule> {
-        let mut cancelled = Vec::with_capacity(decided.len());
-        for schedule in decided {
-            let name = &schedule.row.name;
-            if let (Ok(Plan { cancels_last: true, .. }), Some(job)) = (&schedule.plan, schedule.row.last_job) {
-                match cancel(self.pool, JobId(job), Some("its schedule is due again"), name).await {
-                    // It has ended by now, so that there is nothing to cancel.
-                    Ok(_) | Err(QueueError::Invalid(_)) => {}
-                    Err(error) => {
-                        tracing::warn!(actor.name = %name, error = &error as &dyn Error, "Could not cancel the last job of {name}, whose next tick waits for that: {error}");
-                        continue;
-                    }
-                }
-            }
-            cancelled.push(schedule);
+    /// Afterwards, because whoever holds an actor's row, as a pause does, must not hold up ticks.
+    async fn note_next_runs(&self, decided: &[DecidedSchedule]) -> Result<(), TickError> {
+        let configured = decided.iter().filter(|schedule| schedule.row.is_configured);
+        let (names, next_runs): (Vec<&str>, Vec<_>) = configured
+            .map(|schedule| {
+                let next = schedule.plan.as_ref().ok().and_then(|plan| plan.next_tick);
+                (schedule.row.name.as_str(), next)
+            })
+            .unzip();
+        if !names.is_empty() {
+            set_next_runs(self.pool, &names, &next_runs).await?;
         }
-        cancelled
-    }
-
-    /// Notes of a schedule whose job the queue refuses why its ticks do not run. Another may have decided it meanwhile.
-    async fn record_refusal(&self, name: &str, reason: &str) -> Result<usize, TickError> {
-        let mut transaction = botticelli_database::transaction(self.pool).await?;
-        let Some(row) = take_due(&mut transaction, self.now, 1, Some(name)).await?.pop() else {
-            return Ok(1);
-        };
-        let mut schedule = self.decide(row, &BTreeSet::new());
-        if let Ok(plan) = &mut schedule.plan {
-            plan.buffered = None;
-        }
-        for (_, tick) in schedule.runs() {
-            tick.outcome = Outcome::Skipped(format!("its job was refused: {reason}"));
-        }
-        tracing::error!(actor.name = %name, "Schedule {name} cannot enqueue its job: {reason}");
-        record(&mut transaction, &[schedule], self.now).await?;
-        transaction.commit().await?;
-        Ok(1)
+        Ok(())
     }
 
     /// Counts what was decided, by the actor whose jobs it is about: schedules may be many.
@@ -173,7 +211,7 @@ impl Round<'_> {
         for tick in schedule.decisions() {
             self.metrics
                 .schedule_ticks(queue, tick.outcome.as_str(), tick.ticks.into());
-            if tick.outcome.runs() && tick.revision.is_empty() {
+            if tick.outcome.runs() && !tick.is_immediate() {
                 let lag = (self.now - tick.at).to_std().unwrap_or_default();
                 self.metrics.schedule_lagged(queue, lag);
             }
@@ -181,41 +219,56 @@ impl Round<'_> {
     }
 }
 
-/// Enqueues a job for each tick that runs, and notes it in its decision.
-async fn enqueue(connection: &mut PgConnection, decided: &mut [DecidedSchedule]) -> Result<(), QueueError> {
-    let (mut jobs, mut places) = (Vec::new(), Vec::new());
-    for (row, tick) in decided.iter_mut().flat_map(DecidedSchedule::runs) {
-        let Outcome::Enqueued { run_at } = tick.outcome else {
-            continue;
-        };
-        let span = tracing::info_span!(parent: None, names::span::TICK, actor.name = %row.name, tick.at = %tick.at);
-        jobs.push(EachJob {
-            queue: &row.queue,
-            args: &row.args,
-            run_at,
-            traceparent: span.in_scope(current_traceparent),
-        });
-        places.push(&mut tick.job);
+/// Cancels the last jobs of those whose ticks ask for that. One whose job is in others' hands for long stays due.
+async fn cancel_last_jobs(
+    connection: &mut PgConnection,
+    decided: Vec<DecidedSchedule>,
+) -> Result<Vec<DecidedSchedule>, TickError> {
+    let mut waited_for = 0;
+    let mut cancelled = Vec::with_capacity(decided.len());
+    for schedule in decided {
+        if let (Ok(Plan { cancels_last: true, .. }), Some(job)) = (&schedule.plan, schedule.row.last_job) {
+            if waited_for == MOST_WAITED_FOR {
+                continue;
+            }
+            let reason = "its schedule is due again";
+            match cancel_within(connection, JobId(job), reason, &schedule.row.name, CANCEL_PATIENCE).await {
+                Ok(Some(_)) => {}
+                // It has ended by now, so that there is nothing to cancel.
+                Err(QueueError::Invalid(_)) => {}
+                Ok(None) => {
+                    waited_for += 1;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        cancelled.push(schedule);
     }
-    if jobs.is_empty() {
-        return Ok(());
-    }
-    let ids = enqueue_each(connection, &jobs, Source::Schedule).await?;
-    for (place, id) in places.into_iter().zip(ids) {
-        *place = Some(id);
-    }
-    Ok(())
+    Ok(cancelled)
+}
+
+/// Where the trace of a tick begins.
+fn trace(row: &ScheduleRow, tick: &Decision) -> Option<String> {
+    let span = tracing::info_span!(parent: None, names::span::TICK, actor.name = %row.name, tick.at = %tick.at);
+    span.in_scope(current_traceparent)
 }
 
 /// Logs what was decided.
 fn tell(schedule: &DecidedSchedule) {
     let name = &schedule.row.name;
-    if let Err(problem) = &schedule.plan {
-        tracing::error!(actor.name = %name, "Schedule {name} cannot be read and does not run: {problem}");
+    if let Some(problem) = schedule
+        .problem()
+        .filter(|problem| schedule.row.problem.as_deref() != Some(*problem))
+    {
+        tracing::error!(actor.name = %name, "Schedule {name} cannot run: {problem}");
     }
     for tick in schedule.decisions() {
         let at = tick.at;
         match (&tick.outcome, tick.job) {
+            (Outcome::Enqueued { .. }, Some(job)) if tick.is_immediate() => {
+                tracing::info!(actor.name = %name, job.id = job, "Enqueued job {job} for the new configuration of {name}");
+            }
             (Outcome::Enqueued { .. }, Some(job)) => {
                 tracing::info!(actor.name = %name, job.id = job, "Enqueued job {job} for the tick of {name} at {at}");
             }

@@ -33,7 +33,6 @@ impl Ticker {
     pub async fn run(self, stop: CancellationToken) {
         let mut failing = false;
         loop {
-            self.heartbeat.tick();
             let nap = match self.round().await {
                 Ok(nap) => {
                     if std::mem::take(&mut failing) {
@@ -62,6 +61,8 @@ impl Ticker {
     /// [`TickError`]; what was not decided stays due.
     pub async fn round(&self) -> Result<Duration, TickError> {
         loop {
+            // Also while there is much to catch up with.
+            self.heartbeat.tick();
             let now = self.clock.as_ref().map(Clock::now);
             let outlook = outlook(&self.pool, now).await?;
             let Some(due_in) = outlook.due_in else {

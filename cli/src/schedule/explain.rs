@@ -9,9 +9,11 @@ use std::{
 use anyhow::Result;
 use botticelli_lifecycle::Ending;
 use botticelli_schedule::{Clock, Schedule, SystemClock, TickOffset, Zone};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde_json::Value;
+
+use super::rfc3339;
 
 #[derive(Debug, Args)]
 pub(crate) struct Explain {
@@ -22,7 +24,7 @@ pub(crate) struct Explain {
     #[arg(long, default_value = "UTC", value_parser = zone)]
     zone: Zone,
     /// Only what is due after this; now, unless it is said
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = super::moment)]
     from: Option<DateTime<Utc>>,
     /// So many times
     #[arg(short = 'n', long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -51,30 +53,35 @@ pub(super) fn run(arguments: Explain) -> Result<Ending> {
     let ticks = successors(schedule.next_tick(from, offset), |&tick| {
         schedule.next_tick(tick, offset)
     });
-    let ticks: Vec<DateTime<Utc>> = ticks.take(arguments.count.into()).collect();
+    let ticks: Vec<_> = ticks.take(arguments.count.into()).map(|tick| (tick, None)).collect();
     write_ticks(&schedule, &ticks, arguments.json)
 }
 
-/// Writes what a schedule means, and the ticks as its clocks show them; the ticks alone in JSON.
-pub(super) fn write_ticks(schedule: &Schedule, ticks: &[DateTime<Utc>], json: bool) -> Result<Ending> {
+/// Writes what a schedule means, and the ticks as its clocks show them, with why one will be skipped; in JSON those alone that will not.
+pub(super) fn write_ticks(
+    schedule: &Schedule,
+    ticks: &[(DateTime<Utc>, Option<String>)],
+    json: bool,
+) -> Result<Ending> {
     let mut text = String::new();
     if json {
-        let times: Vec<Value> = ticks.iter().map(|&tick| rfc3339(tick).into()).collect();
+        let times = ticks.iter().filter(|(_, skipped)| skipped.is_none());
+        let times: Vec<Value> = times.map(|(tick, _)| rfc3339(*tick).into()).collect();
         writeln!(text, "{:#}", Value::from(times))?;
     } else {
         writeln!(text, "{}", schedule.describe())?;
         if ticks.is_empty() {
             writeln!(text, "  never by itself")?;
         }
-        for &tick in ticks {
-            let wall = schedule.zone().wall_clock(tick).format("%a %F %T %:z");
-            writeln!(text, "  {}  {wall}", rfc3339(tick))?;
+        for (tick, skipped) in ticks {
+            let wall = schedule.zone().wall_clock(*tick).format("%a %F %T %:z");
+            write!(text, "  {}  {wall}", rfc3339(*tick))?;
+            match skipped {
+                Some(reason) => writeln!(text, "  skipped: {reason}")?,
+                None => writeln!(text)?,
+            }
         }
     }
     stdout().lock().write_all(text.as_bytes())?;
     Ok(Ending::Clean)
-}
-
-fn rfc3339(tick: DateTime<Utc>) -> String {
-    tick.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }

@@ -190,7 +190,11 @@ async fn schedules_follow_the_settings_while_the_scheduler_runs_and_a_bad_file_c
     becomes("generation", "0 10 * * *").await;
     assert_eq!(standing("generation").await, "0 10 * * *|t|t");
 
-    stage.rewrite(|text| text.replace("0 10 * * *", "0 25 * * *"));
+    let mut kept = String::new();
+    stage.rewrite(|text| {
+        text.clone_into(&mut kept);
+        text.replace("0 10 * * *", "0 25 * * *")
+    });
     scheduler.line("stay as they were").await;
     assert!(
         scheduler.output().contains("hour `25` is not in 0-23"),
@@ -202,6 +206,26 @@ async fn schedules_follow_the_settings_while_the_scheduler_runs_and_a_bad_file_c
     stage.rewrite(|text| text[..text.len() / 2].to_owned() + "[[[");
     scheduler.hang_up();
     scheduler.nth_line("stay as they were", 2).await;
+    assert_eq!(standing("generation").await, "0 10 * * *|t|t");
+
+    // Nothing is in it yet.
+    stage.rewrite(|_| String::new());
+    scheduler.nth_line("stay as they were", 3).await;
+    assert!(
+        scheduler.output().contains("they have no actors any more"),
+        "{}",
+        scheduler.output()
+    );
+    assert_eq!(standing("generation").await, "0 10 * * *|t|t");
+    stage.rewrite(|_| kept.clone());
+    // What others have changed in the database is put right when that is asked for.
+    stage
+        .database
+        .execute("update botticelli.schedules set schedule = '0 11 * * *', enabled = false; delete from botticelli.schedules where name = 'posting'")
+        .await;
+    scheduler.hang_up();
+    becomes("generation", "0 10 * * *").await;
+    becomes("posting", "manual").await;
     assert_eq!(standing("generation").await, "0 10 * * *|t|t");
 
     // Another actor instead, and what is asked for comes at once.

@@ -11,4 +11,5 @@ mod blows;
 mod maintenance;
 mod skipping;
 mod ticking;
+mod troubles;
 mod year;

@@ -22,5 +22,5 @@ pub use pause::{
 };
 pub use registry::{
     ActorRow, Registration, get_actor, list_actors, lock_actors, lock_registration, register, retire_missing,
-    set_next_run,
+    set_next_runs,
 };

@@ -94,22 +94,25 @@ pub async fn retire_missing(connection: &mut PgConnection, configured: &[String]
     .map_err(ActorsError::writing)
 }
 
-/// Notes when the actor's schedule fires next; `None` when it does not.
+/// Notes when actors run next by their schedules. What another has locked just now is left as it is, rather than waited for: it is
+/// for people to look at, and noted again.
 ///
 /// # Errors
 ///
-/// [`ActorsError`] when the row could not be written.
-pub async fn set_next_run(
-    connection: &mut PgConnection,
-    actor: &str,
-    next_run: Option<DateTime<Utc>>,
+/// [`ActorsError::Database`] when the statement fails.
+pub async fn set_next_runs(
+    pool: &PgPool,
+    actors: &[&str],
+    next_runs: &[Option<DateTime<Utc>>],
 ) -> Result<(), ActorsError> {
-    sqlx::query(sql(
-        "update botticelli.actor_server_state set next_run = $2 where task_id = $1 and next_run is distinct from $2",
-    ))
-    .bind(actor)
-    .bind(next_run)
-    .execute(connection)
+    sqlx::query(sql("update botticelli.actor_server_state state set next_run = actor.next_run
+         from unnest($1::text[], $2::timestamptz[]) as actor (name, next_run)
+         where state.task_id = actor.name and state.task_id = any (array(
+           select task_id from botticelli.actor_server_state where task_id = any ($1) order by task_id for update skip locked
+         )) and state.next_run is distinct from actor.next_run"))
+    .bind(actors)
+    .bind(next_runs)
+    .execute(pool)
     .await
     .map_err(ActorsError::writing)?;
     Ok(())

@@ -22,7 +22,7 @@ pub enum RegisterError {
 }
 
 /// Registers every configured actor. Idempotent; every process calls it at start. `retires` disables the actors that the
-/// settings lack: only the scheduler, whose settings decide, asks for that. Gives the names of those.
+/// settings lack, unless they have none at all: only the scheduler, whose settings decide, asks for that. Gives the names of those.
 ///
 /// # Errors
 ///
@@ -46,7 +46,7 @@ pub async fn register_fleet(pool: &PgPool, settings: &Settings, retires: bool) -
         botticelli_actors::register(&mut registering, &registration).await?;
     }
     let mut missing = Vec::new();
-    if retires {
+    if retires && !names.is_empty() {
         missing = retire_missing(&mut registering, &names).await?;
     }
     registering.commit().await.map_err(RegisterError::Transaction)?;

@@ -175,41 +175,6 @@ pub async fn enqueue_many(connection: &mut PgConnection, jobs: &NewJobs<'_>) -> 
         .collect())
 }
 
-/// A job beside others for [`enqueue_each`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EachJob<'a> {
-    /// Its queue.
-    pub queue: &'a str,
-    /// Its arguments, an object.
-    pub args: &'a Value,
-    /// Not before then.
-    pub run_at: DateTime<Utc>,
-    /// The W3C trace context to go on under.
-    pub traceparent: Option<String>,
-}
-
-/// Enqueues jobs of different queues in one statement and in the caller's transaction, and gives their ids in their order.
-///
-/// # Errors
-///
-/// As [`enqueue`]; nothing is enqueued then.
-pub async fn enqueue_each(
-    connection: &mut PgConnection,
-    jobs: &[EachJob<'_>],
-    source: Source,
-) -> Result<Vec<i64>, QueueError> {
-    let column = |of: fn(&EachJob<'_>) -> String| jobs.iter().map(of).collect::<Vec<_>>();
-    sqlx::query_scalar(sql("select botticelli.enqueue_each($1, $2, $3, $4, $5)"))
-        .bind(column(|job| job.queue.to_owned()))
-        .bind(jobs.iter().map(|job| job.args).collect::<Vec<_>>())
-        .bind(jobs.iter().map(|job| job.run_at).collect::<Vec<_>>())
-        .bind(jobs.iter().map(|job| job.traceparent.as_deref()).collect::<Vec<_>>())
-        .bind(source.as_str())
-        .fetch_one(connection)
-        .await
-        .map_err(refused("enqueue jobs"))
-}
-
 /// Binds the parameters 5 to 13.
 fn bind_options<'q, O>(
     statement: QueryScalar<'q, sqlx::Postgres, O, sqlx::postgres::PgArguments>,

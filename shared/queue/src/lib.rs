@@ -37,7 +37,7 @@ mod workflow;
 pub use backend::{Finished, JobBackend, SettleLayer, SettleService};
 pub use backoff::Backoff;
 pub use bulk::enqueue_bulk;
-pub use cancel::{Cancelled, cancel, cancelled_of};
+pub use cancel::{Cancelled, cancel, cancel_within, cancelled_of};
 pub use claim::{Claimed, Room, claim, promote};
 pub use compact::compact;
 pub use consumer::{Answer, Consumer, ConsumerOptions, HandlerError};
@@ -47,8 +47,7 @@ pub use dead::{
 };
 pub use ended::{ended_attempts, ended_jobs, unfinished_jobs};
 pub use enqueue::{
-    EachJob, Enqueued, JobOptions, NewJob, NewJobs, Unique, UniqueDuring, enqueue, enqueue_each, enqueue_many,
-    enqueue_unless_waiting,
+    Enqueued, JobOptions, NewJob, NewJobs, Unique, UniqueDuring, enqueue, enqueue_many, enqueue_unless_waiting,
 };
 pub use history::make_partitions;
 pub use job::{ClaimId, ClaimedJob, JobId, Lease, QueueError, Source, WorkerId};

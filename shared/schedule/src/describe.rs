@@ -143,6 +143,8 @@ fn days(fields: &Fields) -> Option<String> {
     let (of_month, of_week) = (days_of_month(&fields.day_of_month), days_of_week(&fields.weekday));
     match (of_month, of_week) {
         (None, None) => None,
+        // One of the two is enough, and holds every day.
+        (None, _) | (_, None) if fields.either_day_field() => None,
         (Some(days), None) | (None, Some(days)) => Some(format!("on {days}")),
         (Some(of_month), Some(of_week)) if fields.either_day_field() => Some(format!("on {of_month} and on {of_week}")),
         (Some(of_month), Some(of_week)) => Some(format!("on {of_week} that is {of_month}")),

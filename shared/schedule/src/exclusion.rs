@@ -19,6 +19,10 @@ impl Exclusion {
     /// Reads what follows `except `; `start` is where it begins in the schedule's text.
     pub(crate) fn parse(text: &str, start: usize) -> Result<Self, Problem> {
         let whole = start..start + text.len();
+        if text.starts_with("every ") {
+            let problem = "an interval cannot be taken away; write days such as `2026-12-24`, or a cron expression";
+            return Err(Problem::new(problem, whole));
+        }
         if text.contains(' ') {
             return CronExpression::parse(text, start).map(|expression| Self::Cron(Box::new(expression)));
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::{DateTime, Datelike, SubsecRound, Utc};
 
 use crate::cron_expression::CronExpression;
 use crate::interval::Interval;
@@ -89,10 +89,11 @@ fn at(text: &str, start: usize) -> Result<DateTime<Utc>, Problem> {
     let whole = start..start + text.len();
     let at = DateTime::parse_from_rfc3339(text).map_err(|_| {
         let problem =
-            format!("`{text}` is no time with its distance to UTC; write `2026-12-24T18:00:00+01:00` or `…Z`");
+            format!("`{text}` is no moment from 1970 to 2100 with its distance to UTC; write one such as `2026-12-24T18:00:00+01:00` or `2026-12-24T17:00:00Z`");
         Problem::new(problem, whole.clone())
     })?;
-    let at = at.to_utc();
+    // PostgreSQL keeps no more digits.
+    let at = at.to_utc().trunc_subsecs(6);
     if !(1970..=2100).contains(&at.year()) {
         return Err(Problem::new("the calendar goes from 1970 to 2100", whole));
     }

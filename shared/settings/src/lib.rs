@@ -28,6 +28,7 @@ mod environment;
 mod field_names;
 mod keys;
 mod load;
+mod moment_text;
 mod narrative;
 mod origin;
 mod problem;

@@ -6,6 +6,7 @@
 
 mod backfill;
 mod due;
+mod enqueue;
 mod failure;
 mod plan;
 mod record;
@@ -16,10 +17,11 @@ mod sync;
 mod trigger;
 
 pub use backfill::{Backfill, MOST_BACKFILLED, backfill};
-pub use due::{Outlook, outlook, take_due};
+pub use due::{Outlook, due_names, outlook, recorded_ticks, take_due};
+pub use enqueue::{enqueue_ticks, refuse};
 pub use failure::TimetableError;
 pub use plan::{Decision, Outcome, Plan, Standing};
-pub use record::{DecidedSchedule, forget_recorded, prune_ticks, record, return_to_present};
+pub use record::{DecidedSchedule, prune_ticks, record, return_to_present, set_aside};
 pub use row::{ScheduleRow, find_timing};
 pub use standing::{
     ScheduleStanding, TickRecord, find_schedule, list_schedules, list_ticks, pause_schedule, resume_schedule,

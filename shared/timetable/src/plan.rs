@@ -1,5 +1,7 @@
 //! What becomes of the ticks of a schedule: pure, so that it can be tested with tables.
 
+use std::{collections::BTreeSet, ops::Bound};
+
 use botticelli_schedule::{CatchUp, Overlap, Timing};
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -9,13 +11,13 @@ const INSTANT: TimeDelta = TimeDelta::microseconds(1);
 const PUNCTUAL: TimeDelta = TimeDelta::seconds(60);
 /// Ticks that are decided at once, when many are to be caught up.
 const MOST_AT_ONCE: usize = 100;
-/// Missed ticks of one stretch are counted up to this many.
-const MOST_COUNTED: u32 = 10_000;
 /// How soon a tick that waits for a job is looked at again.
 const BUFFER_CHECK: TimeDelta = TimeDelta::seconds(1);
+/// The same while the schedule is paused.
+const PAUSED_BUFFER_CHECK: TimeDelta = TimeDelta::seconds(60);
 
 /// How a schedule stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     /// Every tick up to here has been decided; `None` for a schedule that is new or was changed, of which none before now counts.
     pub decided_until: Option<DateTime<Utc>>,
@@ -27,6 +29,29 @@ pub struct Standing {
     pub is_busy: bool,
     /// A tick that waits for the end of that job.
     pub buffered: Option<DateTime<Utc>>,
+    /// Ticks after `decided_until` that are on record already, as those are that were backfilled.
+    pub recorded: BTreeSet<DateTime<Utc>>,
+    /// Missed ticks of one stretch are counted up to this many.
+    pub most_counted: u32,
+}
+
+impl Default for Standing {
+    fn default() -> Self {
+        Self {
+            decided_until: None,
+            ran_revision: None,
+            paused: None,
+            is_busy: false,
+            buffered: None,
+            recorded: BTreeSet::new(),
+            most_counted: Self::MOST_COUNTED,
+        }
+    }
+}
+
+impl Standing {
+    /// Missed ticks of one stretch are counted up to this many, unless many schedules are behind.
+    pub const MOST_COUNTED: u32 = 10_000;
 }
 
 /// What is to be done about a schedule now.
@@ -38,6 +63,8 @@ pub struct Plan {
     pub cancels_last: bool,
     /// Every tick up to here is decided then.
     pub decided_until: DateTime<Utc>,
+    /// The revision that `immediate` has run for then.
+    pub ran_revision: Option<String>,
     /// The tick that waits for a job then.
     pub buffered: Option<DateTime<Utc>>,
     /// The tick after that; `None` when there is none.
@@ -52,18 +79,17 @@ impl Plan {
         let decided_until = standing.decided_until.unwrap_or(now);
         let mut plan = Planning {
             timing,
-            paused: standing.paused.as_deref(),
+            standing,
             is_busy: standing.is_busy,
             plan: Self {
                 decided_until: decided_until.max(now),
                 buffered: standing.buffered,
+                ran_revision: standing.ran_revision.clone(),
                 ..Self::idle(now)
             },
         };
         plan.release_buffered();
-        if timing.schedule.is_immediate() && standing.ran_revision.as_ref() != Some(&timing.revision) {
-            plan.decide(DateTime::UNIX_EPOCH, now, timing.revision.clone());
-        }
+        plan.immediate(now);
         plan.due_ticks(decided_until, now);
         plan.finish(now)
     }
@@ -74,6 +100,7 @@ impl Plan {
             decisions: Vec::new(),
             cancels_last: false,
             decided_until: now,
+            ran_revision: None,
             buffered: None,
             next_tick: None,
             next_look: None,
@@ -90,7 +117,7 @@ pub struct Decision {
     pub through: DateTime<Utc>,
     /// How many they are, counted up to 10,000.
     pub ticks: u32,
-    /// Empty, or the revision for `immediate`.
+    /// Empty, or the revision for `immediate`, which may be empty too.
     pub revision: String,
     /// What becomes of it.
     pub outcome: Outcome,
@@ -114,6 +141,13 @@ pub enum Outcome {
     Buffered,
 }
 
+impl Decision {
+    /// Whether it is about `immediate`, and not about a time.
+    pub fn is_immediate(&self) -> bool {
+        self.at == DateTime::UNIX_EPOCH
+    }
+}
+
 impl Outcome {
     /// Whether the tick leads to a job.
     pub fn runs(&self) -> bool {
@@ -134,7 +168,7 @@ impl Outcome {
 /// A plan under way.
 struct Planning<'a> {
     timing: &'a Timing,
-    paused: Option<&'a str>,
+    standing: &'a Standing,
     is_busy: bool,
     plan: Plan,
 }
@@ -142,12 +176,33 @@ struct Planning<'a> {
 impl Planning<'_> {
     /// Lets the tick run that has waited for the last job, if that has ended.
     fn release_buffered(&mut self) {
-        if self.is_busy || self.paused.is_some() {
+        if self.is_busy || self.standing.paused.is_some() {
             return;
         }
         if let Some(tick) = self.plan.buffered.take() {
             self.run(tick, tick, String::new());
         }
+    }
+
+    /// What is due once for each revision.
+    fn immediate(&mut self, now: DateTime<Utc>) {
+        let Timing {
+            schedule,
+            revision,
+            starts_at,
+            ends_at,
+            ..
+        } = self.timing;
+        let is_over = ends_at.is_some_and(|end| end < now);
+        if !schedule.is_immediate() || is_over || self.plan.ran_revision.as_ref() == Some(revision) {
+            return;
+        }
+        if let Some(start) = starts_at.filter(|start| *start > now) {
+            self.plan.next_look = Some(start);
+            return;
+        }
+        self.plan.ran_revision = Some(revision.clone());
+        self.decide(DateTime::UNIX_EPOCH, now, revision.clone());
     }
 
     fn due_ticks(&mut self, decided_until: DateTime<Utc>, now: DateTime<Utc>) {
@@ -156,14 +211,15 @@ impl Planning<'_> {
             return;
         };
         let window = TimeDelta::from_std(timing.catch_up_window).unwrap_or(TimeDelta::MAX);
+        let window = window.max(PUNCTUAL);
         let oldest = now.checked_sub_signed(window).unwrap_or(DateTime::UNIX_EPOCH);
         // What is due from here on runs.
         let from = match timing.catch_up {
-            CatchUp::None => (now - PUNCTUAL).max(oldest),
+            CatchUp::None => latest.max(now - PUNCTUAL),
             CatchUp::Latest => latest.max(oldest),
             CatchUp::All => oldest,
         };
-        self.miss(decided_until, from.min(now + INSTANT));
+        self.missed(decided_until, from.min(now + INSTANT));
         let mut tick = timing.next_tick(decided_until.max(from - INSTANT));
         let before = self.plan.decisions.len();
         while let Some(at) = tick.filter(|tick| *tick <= now) {
@@ -172,9 +228,24 @@ impl Planning<'_> {
                 self.plan.decided_until = at - INSTANT;
                 return;
             }
-            self.decide(at, at, String::new());
+            if !self.standing.recorded.contains(&at) {
+                self.decide(at, at, String::new());
+            }
             tick = timing.next_tick(at);
         }
+    }
+
+    /// Notes those after `after` and before `end` that are not on record.
+    fn missed(&mut self, after: DateTime<Utc>, end: DateTime<Utc>) {
+        let mut after = after;
+        if after < end {
+            let recorded = &self.standing.recorded;
+            for &tick in recorded.range((Bound::Excluded(after), Bound::Excluded(end))) {
+                self.miss(after, tick);
+                after = tick;
+            }
+        }
+        self.miss(after, end);
     }
 
     /// Notes those after `after` and before `end`, if there are any.
@@ -189,15 +260,15 @@ impl Planning<'_> {
         let mut tick = first;
         while let Some(next) = timing
             .next_tick(tick)
-            .filter(|next| *next <= last && ticks < MOST_COUNTED)
+            .filter(|next| *next <= last && ticks < self.standing.most_counted)
         {
             ticks += 1;
             tick = next;
         }
         let reason = match timing.catch_up {
-            CatchUp::None => "no scheduler ran then, and nothing is caught up",
-            CatchUp::Latest => "no scheduler ran then, and only the latest is caught up",
-            CatchUp::All => "no scheduler ran then, and it is too long ago to be caught up",
+            CatchUp::None => "no scheduler came to it in time, and nothing is caught up",
+            CatchUp::Latest => "no scheduler came to it in time, and only the latest is caught up",
+            CatchUp::All => "no scheduler came to it in time, and it is too long ago to be caught up",
         };
         self.plan.decisions.push(Decision {
             at: first,
@@ -211,14 +282,13 @@ impl Planning<'_> {
 
     /// Decides one tick, which is `due` then.
     fn decide(&mut self, tick: DateTime<Utc>, due: DateTime<Utc>, revision: String) {
-        let skipped = self
-            .paused
-            .map(str::to_owned)
+        let paused = self.standing.paused.clone();
+        let skipped = paused
             .or_else(|| self.timing.shut_out(due))
-            .or_else(|| self.stands_in_the_way(tick, &revision));
+            .or_else(|| self.stands_in_the_way(tick));
         match skipped {
             Some(reason) => self.push(tick, revision, Outcome::Skipped(reason)),
-            None if self.plan.buffered == Some(tick) && revision.is_empty() => {
+            None if self.plan.buffered == Some(tick) => {
                 self.push(tick, revision, Outcome::Buffered);
             }
             None => self.run(tick, due, revision),
@@ -226,7 +296,7 @@ impl Planning<'_> {
     }
 
     /// Why the last job keeps the tick from running, if it does.
-    fn stands_in_the_way(&mut self, tick: DateTime<Utc>, revision: &str) -> Option<String> {
+    fn stands_in_the_way(&mut self, tick: DateTime<Utc>) -> Option<String> {
         if !self.is_busy {
             return None;
         }
@@ -236,12 +306,14 @@ impl Planning<'_> {
                 self.plan.cancels_last = true;
                 None
             }
-            Overlap::BufferOne if self.plan.buffered.is_none() && revision.is_empty() => {
+            Overlap::BufferOne if self.plan.buffered.is_none() && tick != DateTime::UNIX_EPOCH => {
                 self.plan.buffered = Some(tick);
                 None
             }
-            Overlap::BufferOne => Some("one waits already for the end of its last job".to_owned()),
-            Overlap::Skip => Some("its last job waits or runs still".to_owned()),
+            Overlap::BufferOne if tick != DateTime::UNIX_EPOCH => {
+                Some("one waits already for the end of its last job".to_owned())
+            }
+            Overlap::BufferOne | Overlap::Skip => Some("its last job waits or runs still".to_owned()),
         }
     }
 
@@ -274,8 +346,12 @@ impl Planning<'_> {
     fn finish(mut self, now: DateTime<Utc>) -> Plan {
         let plan = &mut self.plan;
         plan.next_tick = self.timing.next_tick(plan.decided_until);
-        let check = plan.buffered.map(|_| now + BUFFER_CHECK);
-        plan.next_look = [plan.next_tick, check].into_iter().flatten().min();
+        let check = match self.standing.paused {
+            None => BUFFER_CHECK,
+            Some(_) => PAUSED_BUFFER_CHECK,
+        };
+        let check = plan.buffered.map(|_| now + check);
+        plan.next_look = [plan.next_look, plan.next_tick, check].into_iter().flatten().min();
         self.plan
     }
 }

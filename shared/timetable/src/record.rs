@@ -1,9 +1,9 @@
 //! Writing down what was decided.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use botticelli_database::sql;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use serde_json::json;
 use sqlx::{PgConnection, PgPool};
@@ -13,6 +13,9 @@ use crate::{
     plan::{Decision, Outcome, Plan},
 };
 
+/// How soon a schedule that cannot run is looked at again: a newer program may read it, its queue may come.
+const PROBLEM_CHECK: TimeDelta = TimeDelta::minutes(1);
+
 /// A schedule with what was decided about it.
 #[derive(Debug, Clone)]
 pub struct DecidedSchedule {
@@ -20,6 +23,8 @@ pub struct DecidedSchedule {
     pub row: ScheduleRow,
     /// What becomes of its ticks; else why it cannot be read.
     pub plan: Result<Plan, String>,
+    /// Why the queue would not take its job.
+    pub refusal: Option<String>,
 }
 
 impl DecidedSchedule {
@@ -28,13 +33,20 @@ impl DecidedSchedule {
         self.plan.as_ref().map_or(&[], |plan| &plan.decisions)
     }
 
+    /// Whether any of them runs.
+    pub fn runs(&self) -> bool {
+        self.decisions().iter().any(|tick| tick.outcome.runs())
+    }
+
     /// Those of them that run.
-    pub fn runs(&mut self) -> impl Iterator<Item = (&ScheduleRow, &mut Decision)> {
-        let row = &self.row;
+    pub(crate) fn running_ticks(&mut self) -> impl Iterator<Item = &mut Decision> {
         let decisions = self.plan.iter_mut().flat_map(|plan| &mut plan.decisions);
-        decisions
-            .filter(|decision| decision.outcome.runs())
-            .map(move |decision| (row, decision))
+        decisions.filter(|tick| tick.outcome.runs())
+    }
+
+    /// What is wrong with it.
+    pub fn problem(&self) -> Option<&str> {
+        self.plan.as_ref().err().or(self.refusal.as_ref()).map(String::as_str)
     }
 }
 
@@ -69,49 +81,6 @@ struct SettledSchedule<'a> {
     problem: Option<&'a str>,
 }
 
-/// Takes those ticks out of the plans that are on record, as those are that were backfilled.
-///
-/// # Errors
-///
-/// [`TimetableError::Database`] when the statement fails.
-pub async fn forget_recorded(
-    connection: &mut PgConnection,
-    decided: &mut [DecidedSchedule],
-) -> Result<(), TimetableError> {
-    let ticks: Vec<_> = decided
-        .iter()
-        .flat_map(|schedule| {
-            schedule
-                .decisions()
-                .iter()
-                .map(|tick| (schedule.row.name.as_str(), tick))
-        })
-        .map(|(actor, tick)| json!({ "actor": actor, "tick_at": tick.at, "revision": tick.revision }))
-        .collect();
-    if ticks.is_empty() {
-        return Ok(());
-    }
-    let recorded: Vec<(String, DateTime<Utc>, String)> =
-        sqlx::query_as(sql("select tick.actor, tick.tick_at, tick.revision
-         from jsonb_to_recordset($1) as asked (actor text, tick_at timestamptz, revision text)
-           join botticelli.schedule_ticks tick using (actor, tick_at, revision)
-         where tick.outcome <> 'buffered'"))
-        .bind(json!(ticks))
-        .fetch_all(connection)
-        .await?;
-    if recorded.is_empty() {
-        return Ok(());
-    }
-    let recorded: BTreeSet<_> = recorded.into_iter().collect();
-    for DecidedSchedule { row, plan } in decided {
-        if let Ok(plan) = plan {
-            plan.decisions
-                .retain(|tick| !recorded.contains(&(row.name.clone(), tick.at, tick.revision.clone())));
-        }
-    }
-    Ok(())
-}
-
 /// Writes what has become of ticks, and how the schedules stand after that.
 ///
 /// # Errors
@@ -137,7 +106,7 @@ pub async fn record(
             .execute(&mut *connection)
             .await?;
     }
-    let settled: Vec<_> = decided.iter().map(settled).collect();
+    let settled: Vec<_> = decided.iter().map(|schedule| settled(schedule, now)).collect();
     sqlx::query(sql(include_str!("sql/settle_schedules.sql")))
         .bind(json!(settled))
         .bind(now)
@@ -162,10 +131,12 @@ fn tick_row<'a>(actor: &'a str, tick: &'a Decision) -> TickRow<'a> {
     }
 }
 
-fn settled(schedule: &DecidedSchedule) -> SettledSchedule<'_> {
+fn settled(schedule: &DecidedSchedule, now: DateTime<Utc>) -> SettledSchedule<'_> {
     let plan = schedule.plan.as_ref().ok();
     let decisions = schedule.decisions();
     let last = decisions.last();
+    let problem = schedule.problem();
+    let check = problem.map(|_| now + PROBLEM_CHECK);
     let count = |outcome: &str| {
         let of_outcome = decisions.iter().filter(|tick| tick.outcome.as_str() == outcome);
         of_outcome.map(|tick| tick.ticks).sum()
@@ -173,20 +144,20 @@ fn settled(schedule: &DecidedSchedule) -> SettledSchedule<'_> {
     SettledSchedule {
         name: &schedule.row.name,
         decided_until: plan.map(|plan| plan.decided_until),
-        next_look: plan.and_then(|plan| plan.next_look),
+        next_look: [plan.and_then(|plan| plan.next_look), check]
+            .into_iter()
+            .flatten()
+            .min(),
         next_tick: plan.and_then(|plan| plan.next_tick),
         buffered_tick: plan.and_then(|plan| plan.buffered),
-        ran_revision: decisions
-            .iter()
-            .map(|tick| tick.revision.as_str())
-            .find(|revision| !revision.is_empty()),
+        ran_revision: plan.and_then(|plan| plan.ran_revision.as_deref()),
         last_job: decisions.iter().rev().find_map(|tick| tick.job),
-        last_tick: last.map(|tick| tick.through),
+        last_tick: last.map(|tick| if tick.is_immediate() { now } else { tick.through }),
         last_outcome: last.map(|tick| tick.outcome.as_str()),
         enqueued: count("enqueued"),
         skipped: count("skipped"),
         missed: count("missed"),
-        problem: schedule.plan.as_ref().err().map(String::as_str),
+        problem,
     }
 }
 
@@ -207,23 +178,38 @@ pub async fn return_to_present(pool: &PgPool, far: Duration) -> Result<Vec<Strin
     .await?)
 }
 
-/// Lets go of what became of ticks longer ago than `age`, 10,000 in one transaction. Schedules know by themselves what is decided.
+/// Keeps a schedule apart that nothing can be decided about, and why, until it is looked at again in a minute.
+///
+/// # Errors
+///
+/// [`TimetableError::Database`] when the statement fails.
+pub async fn set_aside(pool: &PgPool, name: &str, problem: &str, now: DateTime<Utc>) -> Result<(), TimetableError> {
+    sqlx::query(sql(
+        "update botticelli.schedules set problem = $2, next_look = $3 where name = $1",
+    ))
+    .bind(name)
+    .bind(problem)
+    .bind(now + PROBLEM_CHECK)
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
+/// Lets go of what became of ticks longer ago than `age`, 10,000 in one transaction. Schedules know by themselves what is decided,
+/// and up to which tick nobody knows any more what became of it.
 ///
 /// # Errors
 ///
 /// [`TimetableError::Database`] when a statement fails.
 pub async fn prune_ticks(pool: &PgPool, age: Duration) -> Result<(), TimetableError> {
-    const MOST: u64 = 10_000;
+    const MOST: i64 = 10_000;
     loop {
-        let pruned = sqlx::query(sql("delete from botticelli.schedule_ticks where ctid = any (array(
-               select ctid from botticelli.schedule_ticks where recorded_at < now() - make_interval(secs => $1)
-               limit $2 for update skip locked
-             ))"))
-        .bind(age.as_secs_f64())
-        .bind(i64::try_from(MOST).unwrap_or(i64::MAX))
-        .execute(pool)
-        .await?;
-        if pruned.rows_affected() < MOST {
+        let pruned: i64 = sqlx::query_scalar(sql(include_str!("sql/prune_ticks.sql")))
+            .bind(age.as_secs_f64())
+            .bind(MOST)
+            .fetch_one(pool)
+            .await?;
+        if pruned < MOST {
             return Ok(());
         }
     }

@@ -1,11 +1,10 @@
 //! A schedule as the database keeps it.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use botticelli_database::{sessionless, sql};
 use botticelli_schedule::{CatchUp, Overlap, Schedule, TickOffset, TimeWindow, Timing, Zone};
 use chrono::{DateTime, Utc};
-use serde_json::Value;
 use sqlx::{FromRow, PgExecutor, PgPool};
 
 use crate::{Standing, TimetableError};
@@ -17,8 +16,6 @@ pub struct ScheduleRow {
     pub name: String,
     /// Where its jobs go.
     pub queue: String,
-    /// Their arguments.
-    pub args: Value,
     schedule: String,
     timezone: String,
     jitter: f64,
@@ -38,10 +35,16 @@ pub struct ScheduleRow {
     pause_reason: Option<String>,
     paused_by: Option<String>,
     decided_until: Option<DateTime<Utc>>,
-    buffered_tick: Option<DateTime<Utc>>,
+    pub(crate) buffered_tick: Option<DateTime<Utc>>,
     ran_revision: Option<String>,
     /// The job of its last tick that ran.
     pub last_job: Option<i64>,
+    /// What was wrong with it when it was looked at last.
+    pub problem: Option<String>,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) forgotten_until: Option<DateTime<Utc>>,
+    /// Whether it is new, or was changed, since it was looked at last.
+    pub(crate) is_changed: bool,
 }
 
 impl ScheduleRow {
@@ -72,8 +75,9 @@ impl ScheduleRow {
         })
     }
 
-    /// How it stands. `actor_pause` is why the actor of its queue is paused.
-    pub fn standing(&self, is_busy: bool, actor_pause: Option<&str>) -> Standing {
+    /// How it stands. `recorded` are its ticks that are on record though they are not decided, `actor_pause` is why the actor of its
+    /// queue is paused.
+    pub fn standing(&self, is_busy: bool, recorded: BTreeSet<DateTime<Utc>>, actor_pause: Option<&str>) -> Standing {
         let own_pause = self.is_paused.then(|| {
             let by = self.paused_by.as_deref().unwrap_or_default();
             match &self.pause_reason {
@@ -83,10 +87,17 @@ impl ScheduleRow {
         });
         Standing {
             decided_until: self.decided_until,
-            ran_revision: self.ran_revision.clone(),
+            // On record is the revision that it has now.
+            ran_revision: if recorded.contains(&DateTime::UNIX_EPOCH) {
+                Some(self.revision.clone())
+            } else {
+                self.ran_revision.clone()
+            },
             paused: own_pause.or_else(|| actor_pause.map(|reason| format!("the actor is paused ({reason})"))),
             is_busy,
             buffered: self.buffered_tick,
+            recorded,
+            most_counted: Standing::MOST_COUNTED,
         }
     }
 }

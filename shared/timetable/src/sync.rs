@@ -26,7 +26,8 @@ pub struct ConfiguredSchedule<'a> {
     pub blackouts: &'a [String],
 }
 
-/// Brings the rows up to date with what is configured. One that is not any more has no ticks any more. Only what was changed is
+/// Brings the rows up to date with what is configured. One that is not any more has no ticks any more,
+/// unless nothing is configured at all. Only what was changed is
 /// decided anew. Idempotent; every scheduler does it at its start and when the settings change.
 ///
 /// # Errors
@@ -34,10 +35,20 @@ pub struct ConfiguredSchedule<'a> {
 /// [`TimetableError::Database`]; nothing is changed then.
 pub async fn sync_schedules(pool: &PgPool, configured: &[ConfiguredSchedule<'_>]) -> Result<(), TimetableError> {
     let mut transaction = botticelli_database::transaction(pool).await?;
+    // Two with different settings would wait for each other's rows.
+    sqlx::query(sql(
+        "select pg_advisory_xact_lock(hashtext('botticelli.sync_schedules'))",
+    ))
+    .execute(&mut *transaction)
+    .await?;
     sqlx::query(sql(include_str!("sql/sync_schedules.sql")))
         .bind(json!(configured))
         .execute(&mut *transaction)
         .await?;
+    if configured.is_empty() {
+        // Rather a mistake than the end of all work.
+        return Ok(transaction.commit().await?);
+    }
     let names: Vec<&str> = configured.iter().map(|schedule| schedule.name).collect();
     sqlx::query(sql(
         "update botticelli.schedules set enabled = false where is_configured and enabled and name <> all ($1)",

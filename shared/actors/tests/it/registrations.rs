@@ -1,6 +1,6 @@
 //! The actors as configured.
 
-use botticelli_actors::{get_actor, list_actors, retire_missing, set_next_run};
+use botticelli_actors::{get_actor, list_actors, retire_missing, set_next_runs};
 
 use crate::roll::{enrol, with_actors};
 
@@ -28,7 +28,9 @@ async fn an_actor_that_the_settings_lack_is_disabled_and_its_history_stays() {
     let database = with_actors().await;
     let mut connection = database.pool.acquire().await.unwrap();
     let next_run = Some("2026-11-23T09:00:00Z".parse().unwrap());
-    set_next_run(&mut connection, "generation", next_run).await.unwrap();
+    set_next_runs(&database.pool, &["generation"], &[next_run])
+        .await
+        .unwrap();
     let configured = ["posting".to_owned()];
     assert_eq!(
         retire_missing(&mut connection, &configured).await.unwrap(),

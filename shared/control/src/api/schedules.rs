@@ -24,9 +24,17 @@ const MOST_NAMED: i64 = 20;
 pub(super) struct NextTicks {
     /// What it means, in words.
     description: Option<String>,
-    ticks: Vec<DateTime<Utc>>,
+    ticks: Vec<NextTick>,
     /// Why it cannot be read, if it cannot.
     problem: Option<String>,
+}
+
+/// A tick to come.
+#[derive(Debug, Serialize)]
+struct NextTick {
+    tick_at: DateTime<Utc>,
+    /// Why it will be skipped, if it will: it lies outside of the windows, or in a blackout.
+    skipped: Option<String>,
 }
 
 /// As text, because a number's own error would not say which parameter it was.
@@ -69,6 +77,10 @@ pub(super) async fn next(
             description: Some(timing.schedule.describe()),
             ticks: successors(timing.next_tick(SystemClock.now()), |&tick| timing.next_tick(tick))
                 .take(usize::try_from(count).unwrap_or(0))
+                .map(|tick_at| NextTick {
+                    tick_at,
+                    skipped: timing.shut_out(tick_at),
+                })
                 .collect(),
             problem: None,
         },

@@ -2,7 +2,7 @@ use std::error::Error;
 
 use axum::Router;
 use axum::http::StatusCode;
-use botticelli_actors::{Registration, get_actor, pause, register, set_next_run};
+use botticelli_actors::{Registration, get_actor, pause, register, set_next_runs};
 use botticelli_control::{AnonymousRole, ApiState, api_router};
 use botticelli_testkit::TestDatabase;
 use chrono::DateTime;
@@ -47,8 +47,7 @@ async fn actors_are_a_bare_array_of_exactly_the_seven_promised_fields() -> TestR
     with_actor(&database.pool, "posting").await?;
     with_actor(&database.pool, "generation").await?;
     let next_run = DateTime::from_timestamp(1_790_000_000, 0);
-    let mut connection = database.pool.acquire().await?;
-    set_next_run(&mut connection, "generation", next_run).await?;
+    set_next_runs(&database.pool, &["generation"], &[next_run]).await?;
     let answer = get(&readable(&database), "/api/v1/actors").await?;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(

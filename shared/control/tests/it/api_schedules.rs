@@ -48,11 +48,9 @@ async fn the_ticks_to_come_are_told_with_what_the_schedule_means() -> TestResult
     assert_eq!(next["description"], "at 18:00 (Europe/Berlin)");
     let ticks = next["ticks"].as_array().ok_or("no ticks")?;
     assert_eq!(ticks.len(), 3);
-    assert!(
-        ticks
-            .iter()
-            .all(|tick| tick.as_str().is_some_and(|tick| tick.ends_with(":00:00Z")))
-    );
+    assert!(ticks.iter().all(
+        |tick| tick["skipped"].is_null() && tick["tick_at"].as_str().is_some_and(|tick| tick.ends_with(":00:00Z"))
+    ));
     let broken = get(&router, "/api/v1/schedules/broken/next").await?.json()?;
     assert_eq!(broken["ticks"], json!([]));
     let problem = broken["problem"].as_str().ok_or("no problem")?;

@@ -128,7 +128,7 @@ fn a_bad_entry_is_marked_where_it_stands() {
         ("at", "the time is missing after `at`", "at"),
         (
             "at 2026-12-24 18:00",
-            "`2026-12-24 18:00` is no time with its distance to UTC; write `2026-12-24T18:00:00+01:00` or `…Z`",
+            "`2026-12-24 18:00` is no moment from 1970 to 2100 with its distance to UTC; write one such as `2026-12-24T18:00:00+01:00` or `2026-12-24T17:00:00Z`",
             "2026-12-24 18:00",
         ),
         (

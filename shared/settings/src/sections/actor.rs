@@ -3,10 +3,11 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use botticelli_schedule::{CatchUp, Overlap, Schedule, TickOffset, TimeWindow, Zone, ZoneError, format_duration};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, TimeDelta, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::duration_text;
+use crate::moment_text;
 use crate::problem::Report;
 use crate::schedule_text;
 use crate::sections::queue::{MOST_ATTEMPTS, QueueSettings};
@@ -185,7 +186,9 @@ pub(crate) struct ActorSection {
     catch_up_window: Option<Duration>,
     #[serde(default)]
     overlap: Overlap,
+    #[serde(default, deserialize_with = "moment_text::optional")]
     starts_at: Option<String>,
+    #[serde(default, deserialize_with = "moment_text::optional")]
     ends_at: Option<String>,
     #[serde(default)]
     windows: Vec<String>,
@@ -301,8 +304,9 @@ impl ActorSection {
         let ends = [("starts_at", &self.starts_at), ("ends_at", &self.ends_at)];
         for (field, text) in ends {
             if let (Some(text), None) = (text, instant(text.as_ref())) {
-                let text =
-                    format!("`{text}` is no moment; write one with its zone, such as `2026-12-01T09:00:00+01:00`");
+                let text = format!(
+                    "`{text}` is no moment from 1970 to 2100 with its zone; write one such as `2026-12-01T09:00:00+01:00`"
+                );
                 report.add(&key(field), text);
             }
         }
@@ -397,7 +401,8 @@ impl ActorSection {
 }
 
 fn instant(text: Option<&String>) -> Option<DateTime<Utc>> {
-    Some(DateTime::parse_from_rfc3339(text?).ok()?.to_utc())
+    let at = DateTime::parse_from_rfc3339(text?).ok()?.to_utc();
+    (1970..=2100).contains(&at.year()).then_some(at)
 }
 
 #[expect(

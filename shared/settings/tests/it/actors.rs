@@ -253,7 +253,12 @@ fn a_schedule_may_be_a_list_and_has_a_time_zone() -> TestResult {
     );
     assert_eq!(
         refusal(&section("starts_at = \"2026-12-01\""), &[])?,
-        "`botticelli.toml`:4:13: key `actors.a.starts_at`: `2026-12-01` is no moment; write one with its zone, such as `2026-12-01T09:00:00+01:00`"
+        "`botticelli.toml`:4:13: key `actors.a.starts_at`: `2026-12-01` is no moment from 1970 to 2100 with its zone; write one such as `2026-12-01T09:00:00+01:00`"
+    );
+    let date = refusal(&section("starts_at = 2026-12-01T00:00:00Z"), &[])?;
+    assert!(
+        date.contains("expected a moment in quotes such as \"2026-12-01T09:00:00+01:00\""),
+        "{date}"
     );
     let bounds = "schedule = \"@daily\"\nstarts_at = \"2026-12-01T00:00:00Z\"\nends_at = \"2026-12-02T00:00:00Z\"";
     let settings = load(&section(bounds), &[])?;

@@ -104,6 +104,18 @@ fn ticks_while_no_scheduler_ran_are_caught_up_as_the_policy_says() {
             "{catch_up:?} {window} h"
         );
     }
+    // Of those of the last minute one runs, and a window of nothing is one of a minute.
+    for catch_up in [CatchUp::None, CatchUp::Latest] {
+        let often = Timing {
+            catch_up,
+            catch_up_window: Duration::ZERO,
+            ..timing("*/15 * * * * *")
+        };
+        assert_eq!(
+            planned(&often, &until("09:00"), "09:01"),
+            ["09:00..09:00 x3 missed", "09:01 runs", "next 09:01:15"]
+        );
+    }
     // What is a moment late is no outage.
     let none = Timing {
         catch_up: CatchUp::None,
@@ -116,6 +128,37 @@ fn ticks_while_no_scheduler_ran_are_caught_up_as_the_policy_says() {
     assert_eq!(
         planned(&none, &until("08:30"), "09:02"),
         ["09:00 missed", "next 10:00:00"]
+    );
+}
+
+#[test]
+fn ticks_on_record_are_not_decided_again_and_take_nothing_from_those_around_them() {
+    let recorded = Standing {
+        recorded: [at("09:00"), at("11:00"), at("13:00")].into(),
+        ..until("08:30")
+    };
+    let none = Timing {
+        catch_up: CatchUp::None,
+        ..timing("0 * * * *")
+    };
+    assert_eq!(
+        planned(&none, &recorded, "13:30"),
+        ["10:00 missed", "12:00 missed", "next 14:00:00"]
+    );
+    let all = Timing {
+        catch_up: CatchUp::All,
+        overlap: Overlap::CancelOther,
+        ..timing("0 * * * *")
+    };
+    let last = Standing {
+        is_busy: true,
+        recorded: [at("09:00")].into(),
+        ..until("08:30")
+    };
+    assert_eq!(
+        planned(&all, &last, "09:30"),
+        ["next 10:00:00"],
+        "nothing is cancelled for it"
     );
 }
 
@@ -193,7 +236,7 @@ fn one_tick_waits_those_after_it_do_not_and_it_runs_when_the_job_has_ended() {
         paused: Some("paused".to_owned()),
         ..ended
     };
-    assert_eq!(planned(&timing, &paused, "09:30"), ["next 09:30:01"]);
+    assert_eq!(planned(&timing, &paused, "09:30"), ["next 09:31:00"]);
 }
 
 #[test]
