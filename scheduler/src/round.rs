@@ -47,8 +47,9 @@ impl TickError {
     /// or that all schedules have.
     fn of_data(&self) -> Option<String> {
         let source = match self {
-            Self::Database(source) | Self::Timetable(TimetableError::Database(source)) => source,
-            Self::Queue(QueueError::Database { source, .. }) => source,
+            Self::Database(source)
+            | Self::Timetable(TimetableError::Database(source))
+            | Self::Queue(QueueError::Database { source, .. }) => source,
             Self::Timetable(TimetableError::Refused(text)) | Self::Queue(QueueError::Invalid(text)) => {
                 return Some(text.clone());
             }
@@ -233,9 +234,8 @@ async fn cancel_last_jobs(
             }
             let reason = "its schedule is due again";
             match cancel_within(connection, JobId(job), reason, &schedule.row.name, CANCEL_PATIENCE).await {
-                Ok(Some(_)) => {}
-                // It has ended by now, so that there is nothing to cancel.
-                Err(QueueError::Invalid(_)) => {}
+                // Or it has ended by now, so that there is nothing to cancel.
+                Ok(Some(_)) | Err(QueueError::Invalid(_)) => {}
                 Ok(None) => {
                     waited_for += 1;
                     continue;

@@ -170,7 +170,7 @@ fn settled(schedule: &DecidedSchedule, now: DateTime<Utc>) -> SettledSchedule<'_
 /// [`TimetableError::Database`] when the statement fails.
 pub async fn return_to_present(pool: &PgPool, far: Duration) -> Result<Vec<String>, TimetableError> {
     Ok(sqlx::query_scalar(sql(
-        "update botticelli.schedules set decided_until = now(), buffered_tick = null, next_look = '-infinity'
+        "update botticelli.schedules set decided_until = now(), next_look = '-infinity'
          where decided_until > now() + make_interval(secs => $1) returning name",
     ))
     .bind(far.as_secs_f64())

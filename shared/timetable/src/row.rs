@@ -11,6 +11,7 @@ use crate::{Standing, TimetableError};
 
 /// A row of `schedules`.
 #[derive(Debug, Clone, FromRow)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 pub struct ScheduleRow {
     /// The schedule; an actor's has its name.
     pub name: String,

@@ -5,9 +5,16 @@ with pruned as (
   ))
   returning actor, coalesce(through, tick_at) as tick_at
 ),
+last as (
+  select actor, max(tick_at) as tick_at from pruned group by actor
+),
+-- In the order in which settings are brought in, so that the two do not wait for each other.
+locked as materialized (
+  select s.name from botticelli.schedules s where s.name in (select actor from last) order by s.name for update
+),
 forgotten as (
   update botticelli.schedules s set forgotten_until = greatest(s.forgotten_until, last.tick_at)
-  from (select actor, max(tick_at) as tick_at from pruned group by actor) as last
+  from last join locked on locked.name = last.actor
   where s.name = last.actor and s.forgotten_until is distinct from greatest(s.forgotten_until, last.tick_at)
 )
 select count(*) from pruned
