@@ -13,9 +13,10 @@ begin
   if not found then
     perform botticelli.refuse_unknown_schedule(schedule);
   end if;
-  insert into botticelli.schedule_ticks (actor, tick_at, outcome, reason, job_id)
-  values (schedule, clock_timestamp(), 'enqueued', 'triggered by ' || coalesce(nullif(triggered_by, ''), session_user), job_id)
-  -- A tick of the schedule in the same microsecond has its own row.
+  -- Apart from the schedule's own ticks, which have no revision.
+  insert into botticelli.schedule_ticks (actor, tick_at, revision, outcome, reason, job_id)
+  values (schedule, clock_timestamp(), 'triggered', 'enqueued', 'triggered by ' || coalesce(nullif(triggered_by, ''), session_user), job_id)
+  -- Another in the same microsecond has its row.
   on conflict on constraint one_job_per_tick do nothing;
   return job_id;
 end

@@ -3,23 +3,34 @@
 -- Ticks up to here are not on record any more, so that nobody knows which of them ran.
 alter table botticelli.schedules add forgotten_until timestamptz;
 
--- The calendar of schedules. Outside of it the driver cannot even read a time.
+update botticelli.schedules s
+set forgotten_until = coalesce((select min(tick_at) from botticelli.schedule_ticks tick where tick.actor = s.name and tick.revision = ''), now())
+  - interval '1 microsecond';
+
+-- The calendar of schedules: outside of it the driver cannot even read a time. What nobody could have run is disabled and put right, so
+-- that the checks hold for every row.
 update botticelli.schedules set starts_at = null where starts_at = '-infinity';
 update botticelli.schedules set ends_at = null where ends_at = 'infinity';
 update botticelli.schedules set starts_at = null, ends_at = null, enabled = false
-where starts_at not between '1970-01-01 00:00+00' and '2101-01-01 00:00+00' or ends_at not between '1970-01-01 00:00+00' and '2101-01-01 00:00+00';
+where starts_at not between '1970-01-01 00:00+00' and '2101-01-01 00:00+00' or ends_at not between '1970-01-01 00:00+00' and '2101-01-01 00:00+00'
+  or ends_at < starts_at;
+update botticelli.schedules set windows = '{}', enabled = false
+where array_ndims(windows) > 1 or array_position(windows, null) is not null;
+update botticelli.schedules set blackouts = '{}', enabled = false
+where array_ndims(blackouts) > 1 or array_position(blackouts, null) is not null;
+update botticelli.schedules set schedule = 'manual', enabled = false where length(schedule) > 20000;
+update botticelli.schedules set name = regexp_replace(name, '[[:cntrl:]]', ' ', 'g') where name ~ '[[:cntrl:]]';
+update botticelli.schedules set revision = left(revision, 200) where length(revision) > 200;
 
--- Not valid, so that rows which are there do not keep an upgrade from taking place.
 alter table botticelli.schedules
-  add constraint starts_at_is_from_1970_to_2100 check (starts_at between '1970-01-01 00:00+00' and '2101-01-01 00:00+00') not valid,
-  add constraint ends_at_is_from_1970_to_2100 check (ends_at between '1970-01-01 00:00+00' and '2101-01-01 00:00+00') not valid,
-  add constraint it_ends_after_it_starts check (ends_at >= starts_at) not valid,
-  add constraint windows_is_a_list_of_texts check (coalesce(array_ndims(windows), 1) = 1 and array_position(windows, null) is null) not valid,
-  add constraint blackouts_is_a_list_of_texts check (coalesce(array_ndims(blackouts), 1) = 1 and array_position(blackouts, null) is null)
-    not valid,
-  add constraint name_is_one_line check (name !~ '[[:cntrl:]]') not valid,
-  add constraint schedule_is_short check (length(schedule) <= 20000) not valid,
-  add constraint revision_is_short check (length(revision) <= 200) not valid;
+  add constraint starts_at_is_from_1970_to_2100 check (starts_at between '1970-01-01 00:00+00' and '2101-01-01 00:00+00'),
+  add constraint ends_at_is_from_1970_to_2100 check (ends_at between '1970-01-01 00:00+00' and '2101-01-01 00:00+00'),
+  add constraint it_ends_after_it_starts check (ends_at >= starts_at),
+  add constraint windows_is_a_list_of_texts check (coalesce(array_ndims(windows), 1) = 1 and array_position(windows, null) is null),
+  add constraint blackouts_is_a_list_of_texts check (coalesce(array_ndims(blackouts), 1) = 1 and array_position(blackouts, null) is null),
+  add constraint name_is_one_line check (name !~ '[[:cntrl:]]'),
+  add constraint schedule_is_short check (length(schedule) <= 20000),
+  add constraint revision_is_short check (length(revision) <= 200);
 
 -- One whose times were changed is decided anew from then on: no tick that lies before counts. Those that were not decided yet leave a
 -- row, and so does one that waited for a job.

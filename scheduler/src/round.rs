@@ -23,6 +23,8 @@ const MOST_COUNTED: u32 = 100_000;
 const CANCEL_PATIENCE: Duration = Duration::from_millis(100);
 /// For how many such jobs, in one transaction.
 const MOST_WAITED_FOR: u32 = 5;
+/// For the others: the shortest that PostgreSQL knows.
+const NO_PATIENCE: Duration = Duration::from_millis(1);
 
 /// Why schedules could not be decided.
 #[derive(Debug, thiserror::Error)]
@@ -113,7 +115,10 @@ impl Round<'_> {
                         return Err(error);
                     };
                     tracing::error!(actor.name = %name, "Nothing can be decided about schedule {name}, which is set aside: {problem}");
-                    set_aside(self.pool, &name, &problem, self.now).await?;
+                    if let Err(error) = set_aside(self.pool, &name, &problem, self.now).await {
+                        tracing::error!(actor.name = %name, "Schedule {name} cannot even be set aside: {error}");
+                        continue;
+                    }
                     1
                 }
             };
@@ -229,11 +234,13 @@ async fn cancel_last_jobs(
     let mut cancelled = Vec::with_capacity(decided.len());
     for schedule in decided {
         if let (Ok(Plan { cancels_last: true, .. }), Some(job)) = (&schedule.plan, schedule.row.last_job) {
-            if waited_for == MOST_WAITED_FOR {
-                continue;
-            }
+            let patience = if waited_for < MOST_WAITED_FOR {
+                CANCEL_PATIENCE
+            } else {
+                NO_PATIENCE
+            };
             let reason = "its schedule is due again";
-            match cancel_within(connection, JobId(job), reason, &schedule.row.name, CANCEL_PATIENCE).await {
+            match cancel_within(connection, JobId(job), reason, &schedule.row.name, patience).await {
                 // Or it has ended by now, so that there is nothing to cancel.
                 Ok(Some(_)) | Err(QueueError::Invalid(_)) => {}
                 Ok(None) => {

@@ -116,30 +116,26 @@ async fn every_tick_has_one_outcome_whatever_happens_to_schedulers_and_server() 
     fleet.start_one();
     fleet.running[0].line("runs").await;
     let pool = fleet.pool().await;
+    let mut begun = BTreeMap::<String, DateTime<Utc>>::new();
     for (n, schedule) in SCHEDULES.iter().enumerate() {
         for catch_up in CATCH_UPS {
             for overlap in OVERLAPS {
-                sqlx::query(
+                let name = format!("{n} {catch_up} {overlap}");
+                let since = sqlx::query_scalar(
                     "insert into botticelli.schedules (name, queue, schedule, catch_up, overlap, decided_until)
-                     values ($1, 'generation', $2, $3, $4, now())",
+                     values ($1, 'generation', $2, $3, $4, now()) returning decided_until",
                 )
-                .bind(format!("{n} {catch_up} {overlap}"))
+                .bind(&name)
                 .bind(schedule)
                 .bind(catch_up)
                 .bind(overlap)
-                .execute(&pool)
+                .fetch_one(&pool)
                 .await
                 .unwrap();
+                begun.insert(name, since);
             }
         }
     }
-    let begun: BTreeMap<String, DateTime<Utc>> =
-        sqlx::query_as("select name, decided_until from botticelli.schedules where not is_configured")
-            .fetch_all(&pool)
-            .await
-            .unwrap()
-            .into_iter()
-            .collect();
     pool.close().await;
     fleet.start_all();
     let mut freezes = 0;

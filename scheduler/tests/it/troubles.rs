@@ -270,6 +270,42 @@ async fn ticks_that_are_not_on_record_any_more_are_not_backfilled() {
 }
 
 #[tokio::test]
+async fn letting_go_of_old_ticks_waits_for_nobody_and_jobs_that_were_triggered_are_no_ticks() {
+    let (bench, past) = after_an_outage().await;
+    bench.register("held").await;
+    let pool = &bench.database.pool;
+    bench
+        .database
+        .execute(
+            "insert into botticelli.schedules (name, queue, schedule) values ('held', 'held', '@daily');
+             insert into botticelli.schedule_ticks (actor, tick_at, outcome, job_id, recorded_at)
+             select name, '2026-10-04', 'enqueued', 1, now() - interval '25 hours' from botticelli.schedules;
+             select botticelli.trigger_schedule('generation')",
+        )
+        .await;
+    let mut holding = pool.begin().await.unwrap();
+    sqlx::query("select from botticelli.schedules where name = 'held' for update")
+        .execute(&mut *holding)
+        .await
+        .unwrap();
+    let day = std::time::Duration::from_hours(24);
+    botticelli_timetable::prune_ticks(pool, day).await.unwrap();
+    let left = "select actor, revision from botticelli.schedule_ticks order by actor";
+    assert_eq!(bench.database.rows(left).await, ["generation|triggered", "held|"]);
+    holding.rollback().await.unwrap();
+    botticelli_timetable::prune_ticks(pool, day).await.unwrap();
+    assert_eq!(bench.database.rows(left).await, ["generation|triggered"]);
+    // One stretch, whatever was triggered in it.
+    bench
+        .database
+        .execute("update botticelli.schedule_ticks set tick_at = '2026-10-05 03:20+00'")
+        .await;
+    bench.clock.set(past("09:30"));
+    bench.ticker().round().await.unwrap();
+    assert_eq!(stretches(&bench).await, ["01:00|09:00|9|missed", "03:20||1|enqueued"]);
+}
+
+#[tokio::test]
 async fn a_schedule_that_is_changed_before_its_ticks_were_decided_leaves_a_row_of_them() {
     let (bench, _) = after_an_outage().await;
     bench

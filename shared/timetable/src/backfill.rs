@@ -119,7 +119,7 @@ async fn recorded(
 ) -> Result<Vec<Recorded>, TimetableError> {
     Ok(sqlx::query_as(sql(
         "select tick_at, through, outcome, reason from botticelli.schedule_ticks
-         where actor = $1 and tick_at <= $3 and coalesce(through, tick_at) >= $2 and tick_at > 'epoch'",
+         where actor = $1 and tick_at <= $3 and coalesce(through, tick_at) >= $2 and tick_at > 'epoch' and revision = ''",
     ))
     .bind(name)
     .bind(from)

@@ -169,13 +169,10 @@ fn settled(schedule: &DecidedSchedule, now: DateTime<Utc>) -> SettledSchedule<'_
 ///
 /// [`TimetableError::Database`] when the statement fails.
 pub async fn return_to_present(pool: &PgPool, far: Duration) -> Result<Vec<String>, TimetableError> {
-    Ok(sqlx::query_scalar(sql(
-        "update botticelli.schedules set decided_until = now(), next_look = '-infinity'
-         where decided_until > now() + make_interval(secs => $1) returning name",
-    ))
-    .bind(far.as_secs_f64())
-    .fetch_all(pool)
-    .await?)
+    Ok(sqlx::query_scalar(sql(include_str!("sql/return_to_present.sql")))
+        .bind(far.as_secs_f64())
+        .fetch_all(pool)
+        .await?)
 }
 
 /// Keeps a schedule apart that nothing can be decided about, and why, until it is looked at again in a minute.

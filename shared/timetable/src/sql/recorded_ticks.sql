@@ -3,7 +3,7 @@
 select tick.actor, tick.tick_at
 from botticelli.schedules s
   join botticelli.schedule_ticks tick on tick.actor = s.name and tick.tick_at > s.decided_until and tick.tick_at <= $2
-where s.name = any ($1) and tick.outcome <> 'buffered'
+where s.name = any ($1) and tick.outcome <> 'buffered' and tick.revision = ''
 union all
 select tick.actor, tick.tick_at
 from botticelli.schedules s
