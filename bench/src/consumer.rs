@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use botticelli_queue::{Consumer, ConsumerOptions, JobBackend, WorkerId, register_worker, renew_lease};
+use apalis_core::worker::builder::WorkerBuilder;
+use botticelli_queue::{ClaimedJob, Consumer, ConsumerOptions, WorkerId, register_worker, renew_lease};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -10,16 +11,15 @@ use crate::QUEUE;
 
 const LEASE: Duration = Duration::from_secs(8);
 
-/// Works off the queue until `stop`.
-pub(crate) async fn consume<D, F>(
+/// Works off the queue until `stop`: `handle` is all that is done about a job.
+pub(crate) async fn consume<H>(
     pool: &PgPool,
     options: ConsumerOptions,
     stop: CancellationToken,
-    drive: D,
+    handle: H,
 ) -> anyhow::Result<()>
 where
-    D: FnOnce(JobBackend<()>) -> F,
-    F: Future<Output = ()>,
+    H: Fn(ClaimedJob) + Clone + Send + Sync + 'static,
 {
     let worker = WorkerId::random();
     register_worker(pool, worker, "queue-bench", LEASE).await?;
@@ -32,6 +32,14 @@ where
         }
     });
     let consumer = Consumer::new(pool.clone(), Arc::from(QUEUE), worker, options);
+    let drive = async |backend| {
+        let handler = move |job: ClaimedJob| {
+            handle(job);
+            std::future::ready(Ok::<(), std::io::Error>(()))
+        };
+        let worker = WorkerBuilder::new(QUEUE).backend(backend).build(handler);
+        worker.run().await.ok();
+    };
     consumer.run(stop, drive).await;
     renewing.abort();
     Ok(())

@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use apalis_core::worker::builder::WorkerBuilder;
-use botticelli_queue::{ClaimedJob, ConsumerOptions};
+use botticelli_queue::ConsumerOptions;
 use clap::Args;
 use serde_json::json;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::{QUEUE, consumer::consume, prepare, print, remove_jobs};
+use crate::{consumer::consume, prepare, print, remove_jobs};
 
 #[derive(Args)]
 pub(crate) struct Idle {
@@ -25,18 +24,7 @@ pub(crate) async fn run(options: &Idle, pool: &PgPool) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let consuming = tokio::spawn({
         let (pool, stop) = (pool.clone(), stop.clone());
-        async move {
-            consume(&pool, ConsumerOptions::default(), stop, async |backend| {
-                let handler = |_: ClaimedJob| std::future::ready(Ok::<(), std::io::Error>(()));
-                WorkerBuilder::new(QUEUE)
-                    .backend(backend)
-                    .build(handler)
-                    .run()
-                    .await
-                    .ok();
-            })
-            .await
-        }
+        async move { consume(&pool, ConsumerOptions::default(), stop, |_| ()).await }
     });
     tokio::time::sleep(Duration::from_secs(2)).await;
     let before = cpu_ticks()?;

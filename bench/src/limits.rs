@@ -8,7 +8,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use apalis_core::worker::builder::WorkerBuilder;
 use botticelli_queue::{ClaimedJob, ConsumerOptions, QueueLimits, Rate, limit_queue};
 use clap::Args;
 use serde_json::json;
@@ -97,19 +96,10 @@ async fn drain(pool: &PgPool, options: &Limits, limits: &QueueLimits) -> anyhow:
     let begun = Instant::now();
     let ended = Arc::new(AtomicU64::new(0));
     let (all, counted, done) = (u64::from(options.jobs), Arc::clone(&ended), stop.clone());
-    consume(pool, ConsumerOptions::default(), stop, async |backend| {
-        let handler = move |_: ClaimedJob| {
-            if counted.fetch_add(1, Ordering::Relaxed) + 1 == all {
-                done.cancel();
-            }
-            std::future::ready(Ok::<(), std::io::Error>(()))
-        };
-        WorkerBuilder::new(QUEUE)
-            .backend(backend)
-            .build(handler)
-            .run()
-            .await
-            .ok();
+    consume(pool, ConsumerOptions::default(), stop, move |_: ClaimedJob| {
+        if counted.fetch_add(1, Ordering::Relaxed) + 1 == all {
+            done.cancel();
+        }
     })
     .await?;
     // The consumer ends once all that ran is settled.

@@ -9,7 +9,6 @@ use std::{
     time::Duration,
 };
 
-use apalis_core::worker::builder::WorkerBuilder;
 use botticelli_queue::{ClaimedJob, ConsumerOptions, JobOptions, NewJob, Source, enqueue, enqueue_bulk};
 use clap::Subcommand;
 use serde_json::json;
@@ -124,18 +123,9 @@ async fn cron(pool: &PgPool, count: i64, minutes: u64) -> anyhow::Result<()> {
             stop.cancel();
         }
     });
-    consume(pool, ConsumerOptions::default(), stop, async |backend| {
-        let handler = |job: ClaimedJob| {
-            let late = std::time::SystemTime::from(job.run_at).elapsed().unwrap_or_default();
-            println!("L {}", late.as_micros());
-            std::future::ready(Ok::<(), std::io::Error>(()))
-        };
-        WorkerBuilder::new(QUEUE)
-            .backend(backend)
-            .build(handler)
-            .run()
-            .await
-            .ok();
+    consume(pool, ConsumerOptions::default(), stop, |job: ClaimedJob| {
+        let late = std::time::SystemTime::from(job.run_at).elapsed().unwrap_or_default();
+        println!("L {}", late.as_micros());
     })
     .await?;
     Ok(ticking.await?)
@@ -147,24 +137,15 @@ async fn count_handled(pool: &PgPool, seen: Arc<Seen>, stop: CancellationToken) 
     if let Some(slots) = std::env::var("SLOTS").ok().and_then(|slots| slots.parse().ok()) {
         options.slots = slots;
     }
-    consume(pool, options, stop, async |backend| {
-        let handler = move |_: ClaimedJob| {
-            if seen.first.load(Ordering::Relaxed) == 0 {
-                let first = seen
-                    .first
-                    .compare_exchange(0, micros(), Ordering::Relaxed, Ordering::Relaxed);
-                first.ok();
-            }
-            seen.handled.fetch_add(1, Ordering::Relaxed);
-            seen.changed.notify_one();
-            std::future::ready(Ok::<(), std::io::Error>(()))
-        };
-        WorkerBuilder::new(QUEUE)
-            .backend(backend)
-            .build(handler)
-            .run()
-            .await
-            .ok();
+    consume(pool, options, stop, move |_: ClaimedJob| {
+        if seen.first.load(Ordering::Relaxed) == 0 {
+            let first = seen
+                .first
+                .compare_exchange(0, micros(), Ordering::Relaxed, Ordering::Relaxed);
+            first.ok();
+        }
+        seen.handled.fetch_add(1, Ordering::Relaxed);
+        seen.changed.notify_one();
     })
     .await
 }

@@ -9,7 +9,6 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use apalis_core::worker::builder::WorkerBuilder;
 use botticelli_queue::{ClaimedJob, ConsumerOptions, JobOptions, NewJob, Source, enqueue};
 use clap::Args;
 use serde_json::json;
@@ -66,19 +65,10 @@ pub(crate) async fn run(options: &Scheduler, pool: &PgPool) -> anyhow::Result<()
     let consuming = tokio::spawn({
         let (pool, stop, late) = (pool.clone(), stop.clone(), Arc::clone(&late));
         async move {
-            consume(&pool, ConsumerOptions::default(), stop, async |backend| {
-                let handler = move |job: ClaimedJob| {
-                    let due = SystemTime::from(job.run_at);
-                    let lateness = due.elapsed().unwrap_or_default();
-                    late.lock().unwrap_or_else(PoisonError::into_inner).push(lateness);
-                    std::future::ready(Ok::<(), std::io::Error>(()))
-                };
-                WorkerBuilder::new(QUEUE)
-                    .backend(backend)
-                    .build(handler)
-                    .run()
-                    .await
-                    .ok();
+            consume(&pool, ConsumerOptions::default(), stop, move |job: ClaimedJob| {
+                let due = SystemTime::from(job.run_at);
+                let lateness = due.elapsed().unwrap_or_default();
+                late.lock().unwrap_or_else(PoisonError::into_inner).push(lateness);
             })
             .await
         }

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use apalis_core::worker::builder::WorkerBuilder;
 use botticelli_queue::{ClaimedJob, ConsumerOptions, compact, enqueue_bulk};
 use clap::Args;
 use serde_json::{Value, json};
@@ -44,24 +43,15 @@ pub(crate) async fn run(options: &Soak, pool: &PgPool) -> anyhow::Result<()> {
     let consuming = tokio::spawn({
         let (pool, pickups, stop) = (pool.clone(), Arc::clone(&pickups), stop.clone());
         async move {
-            consume(&pool, ConsumerOptions::default(), stop, async |backend| {
-                let handler = move |job: ClaimedJob| {
-                    let enqueued = serde_json::from_str::<Value>(&job.args)
-                        .ok()
-                        .and_then(|args| args["t"].as_u64());
-                    let waited = micros().saturating_sub(enqueued.unwrap_or_default());
-                    pickups
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .push(Duration::from_micros(waited));
-                    std::future::ready(Ok::<(), std::io::Error>(()))
-                };
-                WorkerBuilder::new(QUEUE)
-                    .backend(backend)
-                    .build(handler)
-                    .run()
-                    .await
-                    .ok();
+            consume(&pool, ConsumerOptions::default(), stop, move |job: ClaimedJob| {
+                let enqueued = serde_json::from_str::<Value>(&job.args)
+                    .ok()
+                    .and_then(|args| args["t"].as_u64());
+                let waited = micros().saturating_sub(enqueued.unwrap_or_default());
+                pickups
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(Duration::from_micros(waited));
             })
             .await
         }
