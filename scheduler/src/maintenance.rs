@@ -252,12 +252,11 @@ impl Maintenance {
             next_tick: schedule.next_tick.map(|tick| tick.timestamp()),
             last_tick: schedule.last_tick.map(|tick| tick.timestamp()),
         };
-        let next_runs: Vec<_> = schedules.of_actors.iter().map(|schedule| schedule.next_tick).collect();
-        let names: Vec<&str> = schedules
+        let (names, next_runs): (Vec<&str>, Vec<_>) = schedules
             .of_actors
             .iter()
-            .map(|schedule| schedule.name.as_str())
-            .collect();
+            .map(|schedule| (schedule.name.as_str(), schedule.next_tick))
+            .unzip();
         set_next_runs(&self.pool, &names, &next_runs).await?;
         let timetable = schedules.of_actors.iter();
         self.metrics.set_timetable(

@@ -120,6 +120,20 @@ impl Schedule {
         None
     }
 
+    /// The earliest tick later than `after`, not before `starts_at` and not after `ends_at`.
+    pub fn next_tick_within(
+        &self,
+        after: DateTime<Utc>,
+        offset: TickOffset,
+        starts_at: Option<DateTime<Utc>>,
+        ends_at: Option<DateTime<Utc>>,
+    ) -> Option<DateTime<Utc>> {
+        let before_start = starts_at.map(|start| start - TimeDelta::nanoseconds(1));
+        let after = before_start.map_or(after, |start| start.max(after));
+        let next = self.next_tick(after, offset)?;
+        ends_at.is_none_or(|end| next <= end).then_some(next)
+    }
+
     /// The latest tick at or before `at_or_before`, for finding what was missed.
     ///
     /// `None` when there is none: `immediate`, `manual`, and what has not begun.

@@ -36,10 +36,8 @@ pub struct Timing {
 impl Timing {
     /// The earliest tick later than `after`.
     pub fn next_tick(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let before_start = self.starts_at.map(|start| start - TimeDelta::nanoseconds(1));
-        let after = before_start.map_or(after, |start| start.max(after));
-        let next = self.schedule.next_tick(after, self.offset)?;
-        self.ends_at.is_none_or(|end| next <= end).then_some(next)
+        self.schedule
+            .next_tick_within(after, self.offset, self.starts_at, self.ends_at)
     }
 
     /// The latest tick at or before `at`.

@@ -1,7 +1,6 @@
 //! Why schedules could not be read or written.
 
 use botticelli_database::Refusal;
-use botticelli_queue::QueueError;
 
 /// Nothing was written.
 #[derive(Debug, thiserror::Error)]
@@ -13,9 +12,6 @@ pub enum TimetableError {
     /// It may not be: why, and the way out.
     #[error("{0}")]
     Refused(String),
-    /// The queue's part failed.
-    #[error(transparent)]
-    Queue(#[from] QueueError),
 }
 
 impl TimetableError {

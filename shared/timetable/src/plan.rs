@@ -115,7 +115,7 @@ pub struct Decision {
     pub at: DateTime<Utc>,
     /// The last of the stretch; the tick itself when it is one.
     pub through: DateTime<Utc>,
-    /// How many they are, counted up to 10,000.
+    /// How many they are, counted up to [`Standing::most_counted`].
     pub ticks: u32,
     /// Empty, or the revision for `immediate`, which may be empty too.
     pub revision: String,

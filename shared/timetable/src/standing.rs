@@ -89,7 +89,7 @@ pub struct TickRecord {
     pub tick_at: DateTime<Utc>,
     /// The last of a stretch.
     pub through: Option<DateTime<Utc>>,
-    /// How many they are, counted up to 10,000.
+    /// How many they are, counted up to 10,000; up to fewer where many schedules were behind.
     pub ticks: i32,
     /// `enqueued`, `skipped`, `missed` or `buffered`.
     pub outcome: String,

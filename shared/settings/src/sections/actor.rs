@@ -3,7 +3,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use botticelli_schedule::{CatchUp, Overlap, Schedule, TickOffset, TimeWindow, Zone, ZoneError, format_duration};
-use chrono::{DateTime, Datelike, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::duration_text;
@@ -93,11 +93,9 @@ pub struct ActorSettings {
 impl ActorSettings {
     /// The earliest tick of its schedule later than `after`, within `starts_at` and `ends_at`.
     pub fn next_tick(&self, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let after = self
-            .starts_at
-            .map_or(after, |start| after.max(start - TimeDelta::microseconds(1)));
-        let next = self.schedule.next_tick(after, TickOffset::of(&self.name))?;
-        self.ends_at.is_none_or(|end| next <= end).then_some(next)
+        let offset = TickOffset::of(&self.name);
+        self.schedule
+            .next_tick_within(after, offset, self.starts_at, self.ends_at)
     }
 }
 
