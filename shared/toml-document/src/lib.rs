@@ -2,7 +2,7 @@
 //! the nearest right one.
 //!
 //! [`read()`] does this for every document type that derives `serde::Deserialize` with `deny_unknown_fields`, up to the first
-//! mistake, and [`mistakes()`] finds all of them. Readers that check more than shapes use [`Location::of`] for their own
+//! mistake, and [`mistakes()`] and [`read_all()`] find all of them. Readers that check more than shapes use [`Location::of`] for their own
 //! refusals, so that all of them read alike.
 
 mod key_path;
@@ -13,7 +13,7 @@ mod read;
 mod refusal;
 
 pub use location::Location;
-pub use mistakes::{Reading, mistakes};
+pub use mistakes::{Reading, mistakes, read_all};
 pub use nearest::nearest;
 pub use read::read;
 pub use refusal::TomlError;

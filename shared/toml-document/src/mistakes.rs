@@ -10,11 +10,11 @@ use crate::{TomlError, refusal::Mistake};
 
 /// What [`mistakes`] found out about a document.
 #[derive(Debug)]
-pub struct Reading {
+pub struct Reading<R = Table> {
     /// Every mistake, in the order of the document.
     pub mistakes: Vec<TomlError>,
     /// The document without the entries that are wrong; `None` when nothing can be said of the rest.
-    pub rest: Option<Table>,
+    pub rest: Option<R>,
 }
 
 /// Reads `text`, which came from `path`, as a `T`, and goes on behind each mistake: a wrong entry is left out, and a table
@@ -22,6 +22,24 @@ pub struct Reading {
 ///
 /// As [`read`](crate::read()) otherwise; `rest` can be read as a `T`.
 pub fn mistakes<T: DeserializeOwned>(path: &str, text: &str) -> Reading {
+    sift::<T>(path, text).and_then(|(_, root)| Table::deserialize(Deserializer::from(root)).ok())
+}
+
+/// As [`mistakes`], with the rest as a `T` whose places are those of `text`.
+pub fn read_all<T: DeserializeOwned>(path: &str, text: &str) -> Reading<T> {
+    sift::<T>(path, text).and_then(|(rest, _)| Some(rest))
+}
+
+impl<R> Reading<R> {
+    fn and_then<S>(self, make: impl FnOnce(R) -> Option<S>) -> Reading<S> {
+        Reading {
+            mistakes: self.mistakes,
+            rest: self.rest.and_then(make),
+        }
+    }
+}
+
+fn sift<'t, T: DeserializeOwned>(path: &str, text: &'t str) -> Reading<(T, Spanned<DeTable<'t>>)> {
     let mut root = match DeTable::parse(text) {
         Ok(root) => root,
         Err(error) => {
@@ -33,8 +51,9 @@ pub fn mistakes<T: DeserializeOwned>(path: &str, text: &str) -> Reading {
     };
     let (mut found, mut left_out) = (Vec::new(), Vec::<Vec<String>>::new());
     let rest = loop {
-        let Err(error) = T::deserialize(Deserializer::from(root.clone())) else {
-            break Table::deserialize(Deserializer::from(root)).ok();
+        let error = match T::deserialize(Deserializer::from(root.clone())) {
+            Ok(rest) => break Some((rest, root)),
+            Err(error) => error,
         };
         let Mistake { error, entry } = TomlError::explain(path, text, &error);
         let follows = matches!(&error, TomlError::MissingKey { key, .. }

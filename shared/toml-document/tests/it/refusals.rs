@@ -179,3 +179,16 @@ colum = 'c'
     let broken = mistakes::<Document>("f", "a = \n");
     assert_eq!((broken.mistakes.len(), broken.rest.is_none()), (1, true));
 }
+
+#[test]
+fn the_rest_of_a_document_with_mistakes_keeps_its_places() {
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Note {
+        text: toml::Spanned<String>,
+    }
+    let reading = botticelli_toml_document::read_all::<Note>("f", "zebra = 1\ntext = 'here'\n");
+    assert_eq!(reading.mistakes.len(), 1);
+    let rest = reading.rest.map(|note| (note.text.span(), note.text.into_inner()));
+    assert_eq!(rest, Some((17..23, "here".to_owned())));
+}
