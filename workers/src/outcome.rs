@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt::Write as _, time::Duration};
 
-use botticelli_llm::LlmError;
+use botticelli_llm::ErrorClass;
 use botticelli_narrative::RunError;
 use botticelli_posts::{Draft, Verdict};
 use serde_json::Value;
@@ -128,12 +128,27 @@ impl NarrativeFailure {
             error: chain(error),
             after,
         };
-        let (blame, failure) = match (error.failure(), error.llm_error()) {
-            (_, Some(LlmError::Declined { .. })) => (Blame::Content, JobFailure::discard(error)),
-            (_, Some(LlmError::BadReply { .. })) => (Blame::Answer, retry(None)),
-            (None, _) | (_, Some(LlmError::Refused { .. })) => (Blame::Surroundings, JobFailure::discard(error)),
-            (_, Some(LlmError::Unavailable { retry_after, .. })) => (Blame::Surroundings, retry(*retry_after)),
-            _ => (Blame::Surroundings, retry(None)),
+        let Some(said) = error.llm_error() else {
+            let failure = match error.failure() {
+                Some(_) => retry(None),
+                None => JobFailure::discard(error),
+            };
+            return Self {
+                blame: Blame::Surroundings,
+                failure,
+            };
+        };
+        let blame = match said.class {
+            ErrorClass::Declined | ErrorClass::TooLong => Blame::Content,
+            ErrorClass::Malformed | ErrorClass::Truncated => Blame::Answer,
+            _ => Blame::Surroundings,
+        };
+        // A used-up quota that says when it comes back is worth waiting for.
+        let comes_back = said.class == ErrorClass::QuotaExhausted && said.retry_after.is_some();
+        let failure = if said.class.is_transient() || comes_back {
+            retry(said.retry_after)
+        } else {
+            JobFailure::discard(error)
         };
         Self { blame, failure }
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, io::Write, path::Path, sync::Arc};
 
 use anyhow::{Context, bail};
 use botticelli_actors::Breaker;
-use botticelli_llm::{LanguageModel, LlmError, OpenAi, OpenAiOptions, ReplyFuture, Request, Scripted};
+use botticelli_llm::{ErrorClass, LanguageModel, LlmError, OpenAi, OpenAiOptions, ReplyFuture, Request, Scripted};
 use botticelli_narrative::NarrativeFile;
 use botticelli_platforms::{Discord, DiscordOptions, Noop, Platform};
 use botticelli_queue::Backoff;
@@ -125,13 +125,8 @@ struct NoModel;
 
 impl LanguageModel for NoModel {
     fn generate<'a>(&'a self, _: &'a Request) -> ReplyFuture<'a> {
-        let detail = "this worker only posts, and posting asks no model".to_owned();
-        Box::pin(async {
-            Err(LlmError::Refused {
-                provider: "none".to_owned(),
-                detail,
-            })
-        })
+        let detail = "this worker only posts, and posting asks no model";
+        Box::pin(async move { Err(LlmError::new(ErrorClass::Unsupported, "none", detail)) })
     }
 
     fn provider(&self) -> &'static str {

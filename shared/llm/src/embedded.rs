@@ -24,7 +24,7 @@ use tokio::time::timeout;
 pub use embedded_error::EmbeddedError;
 
 use crate::expectation::Expectation;
-use crate::{LanguageModel, LlmError, Reply, ReplyFuture, Request};
+use crate::{ErrorClass, LanguageModel, LlmError, Reply, ReplyFuture, Request};
 use engine::Engine;
 use service::Job;
 
@@ -81,12 +81,11 @@ impl Embedded {
     }
 
     async fn ask(&self, request: &Request) -> Result<Reply, LlmError> {
-        let expected = Expectation::of(request, PROVIDER)?;
+        let expected = Expectation::of(request, self)?;
         if let Some(other) = request.model.as_deref().filter(|model| *model != MODEL) {
-            return Err(LlmError::Refused {
-                provider: PROVIDER.to_owned(),
-                detail: format!("there is no model `{other}` here; name `{MODEL}` or none"),
-            });
+            return Err(unsupported(format!(
+                "there is no model `{other}` here; name `{MODEL}` or none"
+            )));
         }
         let (answer, answered) = oneshot::channel();
         let job = Job {
@@ -103,6 +102,8 @@ impl Embedded {
             usage,
             finish,
             model: MODEL.to_owned(),
+            request_id: None,
+            remaining: None,
         })
     }
 }
@@ -110,12 +111,10 @@ impl Embedded {
 impl LanguageModel for Embedded {
     fn generate<'a>(&'a self, request: &'a Request) -> ReplyFuture<'a> {
         Box::pin(async move {
-            timeout(request.timeout, self.ask(request)).await.unwrap_or_else(|_| {
-                Err(LlmError::TimedOut {
-                    provider: PROVIDER.to_owned(),
-                    timeout: request.timeout,
-                })
-            })
+            let limit = request.timeouts.total;
+            timeout(limit, self.ask(request))
+                .await
+                .unwrap_or_else(|_| Err(LlmError::timed_out(PROVIDER, limit)))
         })
     }
 
@@ -128,24 +127,15 @@ fn thread_is_gone() -> LlmError {
     unavailable("its thread has ended; restart the process".to_owned())
 }
 
+/// Trouble of this machine, which may pass.
 fn unavailable(detail: String) -> LlmError {
-    LlmError::Unavailable {
-        provider: PROVIDER.to_owned(),
-        detail,
-        retry_after: None,
-    }
+    LlmError::new(ErrorClass::Overloaded, PROVIDER, detail)
 }
 
-fn refused(detail: String) -> LlmError {
-    LlmError::Refused {
-        provider: PROVIDER.to_owned(),
-        detail,
-    }
+fn unsupported(detail: String) -> LlmError {
+    LlmError::new(ErrorClass::Unsupported, PROVIDER, detail).with_model(MODEL)
 }
 
 fn bad_reply(detail: String) -> LlmError {
-    LlmError::BadReply {
-        model: MODEL.to_owned(),
-        detail,
-    }
+    LlmError::new(ErrorClass::Malformed, PROVIDER, detail).with_model(MODEL)
 }

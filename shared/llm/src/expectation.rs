@@ -5,35 +5,47 @@
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
-use crate::{Finish, LlmError, Request};
+use crate::{ErrorClass, Finish, LanguageModel, LlmError, Request};
 
 /// Broken rules that are named in one message. More would not help a model or a reader to correct the answer.
 const NAMED_BREACHES: usize = 3;
 
 /// What a request wants the text of its answer to be.
 pub(crate) struct Expectation {
+    provider: String,
     schema: Option<Validator>,
     max_tokens: Option<u32>,
 }
 
 impl Expectation {
-    /// Compiles the schema of `request`, so that a wrong one is found before the model is paid for an answer.
+    /// Looks at `request` before `backend` is asked: compiles its schema, so that a wrong one is found before the model is
+    /// paid for an answer, and makes sure that the backend can take its files.
     ///
     /// # Errors
     ///
-    /// [`LlmError::Refused`] in the name of `provider` when the schema is not one.
-    pub(crate) fn of(request: &Request, provider: &str) -> Result<Self, LlmError> {
+    /// [`ErrorClass::Invalid`] when the schema is not one, [`ErrorClass::Unsupported`] for a file that cannot be shown.
+    pub(crate) fn of(request: &Request, backend: &dyn LanguageModel) -> Result<Self, LlmError> {
+        let provider = backend.provider();
+        let mut shown = request.messages.iter().flat_map(|message| message.media());
+        if let Some(media) = shown.find(|media| !backend.takes(media.kind)) {
+            let detail = format!(
+                "it takes no files of the kind `{}`; leave the file out or ask another provider",
+                media.kind
+            );
+            return Err(LlmError::new(ErrorClass::Unsupported, provider, detail));
+        }
         let schema = match &request.schema {
             None => None,
-            Some(schema) => Some(jsonschema::validator_for(schema).map_err(|error| LlmError::Refused {
-                provider: provider.to_owned(),
-                detail: format!(
+            Some(schema) => Some(jsonschema::validator_for(schema).map_err(|error| {
+                let detail = format!(
                     "the JSON schema of the reply is not valid: {}; correct the schema",
                     breach(&error)
-                ),
+                );
+                LlmError::new(ErrorClass::Invalid, provider, detail)
             })?),
         };
         Ok(Self {
+            provider: provider.to_owned(),
             schema,
             max_tokens: request.max_tokens,
         })
@@ -43,12 +55,15 @@ impl Expectation {
     ///
     /// # Errors
     ///
-    /// [`LlmError::BadReply`] in the name of `model` when the text is empty, cut short, not JSON or against the schema.
+    /// [`ErrorClass::Malformed`] in the name of `model` when the text is empty, not JSON or against the schema,
+    /// [`ErrorClass::Truncated`] when the token limit cut its JSON short. Both carry the text.
     pub(crate) fn read(&self, text: &str, finish: Finish, model: &str) -> Result<Option<Value>, LlmError> {
-        let bad = |detail: String| LlmError::BadReply {
-            model: model.to_owned(),
-            detail,
+        let unusable = |class: ErrorClass, detail: String| {
+            LlmError::new(class, self.provider.as_str(), detail)
+                .with_model(model)
+                .with_answer(text)
         };
+        let bad = |detail: String| unusable(ErrorClass::Malformed, detail);
         let nul = || bad("it holds the character U+0000, which nothing here can store".to_owned());
         if text.contains('\0') {
             return Err(nul());
@@ -64,9 +79,10 @@ impl Expectation {
                 || "the token limit".to_owned(),
                 |limit| format!("the limit of {limit} tokens"),
             );
-            return Err(bad(format!(
-                "{limit} cut the JSON short; raise `max_tokens` or ask for less"
-            )));
+            return Err(unusable(
+                ErrorClass::Truncated,
+                format!("{limit} cut the JSON short; raise `max_tokens` or ask for less"),
+            ));
         }
         let json = serde_json::from_str(without_fence(text))
             .map_err(|error| bad(format!("not JSON ({error}): `{}`", excerpt(text))))?;
@@ -138,22 +154,22 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{Media, MediaKind, Message, Part, Role, Scripted, Timeouts};
+
+    fn expected(request: &Request) -> Result<Expectation, LlmError> {
+        Expectation::of(request, &Scripted::repeating([]))
+    }
 
     fn request(schema: Value) -> Request {
         Request {
-            model: None,
-            system: None,
-            messages: Vec::new(),
-            schema: Some(schema),
+            schema: Some(schema.into()),
             max_tokens: Some(7),
-            temperature: None,
-            seed: None,
-            timeout: Duration::from_secs(1),
+            ..Request::of([], Timeouts::within(Duration::from_secs(1)))
         }
     }
 
     fn read(schema: Value, text: &str) -> Result<Option<Value>, String> {
-        Expectation::of(&request(schema), "test")
+        expected(&request(schema))
             .and_then(|expected| expected.read(text, Finish::Stop, "m"))
             .map_err(|error| error.to_string())
     }
@@ -232,10 +248,15 @@ mod tests {
     }
 
     #[test]
-    fn json_that_the_token_limit_cut_is_a_bad_reply_with_the_limit() {
-        let result = Expectation::of(&request(post()), "test")
-            .and_then(|expected| expected.read(r#"{"title": "A"}"#, Finish::Length, "m"));
-        assert!(matches!(result, Err(LlmError::BadReply { detail, .. }) if detail.contains("7 tokens")));
+    fn json_that_the_token_limit_cut_is_truncated_and_carries_its_text() {
+        let result =
+            expected(&request(post())).and_then(|expected| expected.read(r#"{"title": "A"}"#, Finish::Length, "m"));
+        let Err(error) = result else {
+            panic!("the answer was cut");
+        };
+        assert_eq!(error.class, ErrorClass::Truncated);
+        assert!(error.detail.contains("7 tokens"), "{error}");
+        assert_eq!(error.answer.as_deref(), Some(r#"{"title": "A"}"#));
     }
 
     #[test]
@@ -246,6 +267,36 @@ mod tests {
             };
             assert!(message.contains("U+0000"), "{message}");
         }
+    }
+
+    #[test]
+    fn a_file_that_the_backend_cannot_take_is_unsupported() {
+        struct Blind;
+        impl LanguageModel for Blind {
+            fn generate<'a>(&'a self, request: &'a Request) -> crate::ReplyFuture<'a> {
+                Box::pin(async {
+                    Expectation::of(request, self)?;
+                    Err(LlmError::timed_out("blind", Duration::ZERO))
+                })
+            }
+            fn provider(&self) -> &'static str {
+                "blind"
+            }
+        }
+        let picture = Media {
+            kind: MediaKind::Image,
+            mime: "image/png".to_owned(),
+            filename: None,
+            bytes: [1].into(),
+        };
+        let turn = Message::of(Role::User, [Part::Media(picture.into())]);
+        let request = Request::of([turn], Timeouts::within(Duration::from_secs(1)));
+        let Err(error) = Expectation::of(&request, &Blind) else {
+            panic!("the backend is blind");
+        };
+        assert_eq!(error.class, ErrorClass::Unsupported);
+        assert!(error.to_string().contains("`image`"), "{error}");
+        assert!(expected(&request).is_ok());
     }
 
     #[test]

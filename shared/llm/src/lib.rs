@@ -15,12 +15,18 @@
 #[cfg(feature = "embedded")]
 mod embedded;
 mod expectation;
+mod llm_error;
+mod message;
 mod model;
 mod openai;
 mod scripted;
+mod usage;
 
 #[cfg(feature = "embedded")]
 pub use embedded::{Embedded, EmbeddedError, EmbeddedOptions};
-pub use model::{Finish, LanguageModel, LlmError, Message, Reply, ReplyFuture, Request, Role, Usage};
+pub use llm_error::{ErrorClass, LlmError, LlmFailure};
+pub use message::{Media, MediaKind, Message, Part, Role};
+pub use model::{Finish, LanguageModel, Remaining, Reply, ReplyFuture, Request, Timeouts};
 pub use openai::{OpenAi, OpenAiOptions, OpenAiSetupError};
 pub use scripted::{Answer, Hold, Scripted};
+pub use usage::Usage;

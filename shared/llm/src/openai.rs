@@ -13,7 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::timeout;
 
 use crate::expectation::{Expectation, excerpt};
-use crate::{LanguageModel, LlmError, Reply, ReplyFuture, Request};
+use crate::{ErrorClass, LanguageModel, LlmError, Reply, ReplyFuture, Request};
 
 /// The name under which this backend appears in logs and errors.
 const PROVIDER: &str = "openai";
@@ -107,7 +107,7 @@ impl OpenAi {
     }
 
     async fn ask(&self, request: &Request) -> Result<Reply, LlmError> {
-        let expected = Expectation::of(request, PROVIDER)?;
+        let expected = Expectation::of(request, self)?;
         let model = request.model.as_deref().unwrap_or(&self.model);
         let response = self
             .client
@@ -136,10 +136,8 @@ impl OpenAi {
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.broken(&error))? {
             if body.len() + chunk.len() > BODY_LIMIT {
-                return Err(LlmError::BadReply {
-                    model: model.to_owned(),
-                    detail: format!("the body is longer than {} MiB", BODY_LIMIT >> 20),
-                });
+                let detail = format!("the body is longer than {} MiB", BODY_LIMIT >> 20);
+                return Err(LlmError::new(ErrorClass::Malformed, PROVIDER, detail).with_model(model));
             }
             body.extend_from_slice(&chunk);
         }
@@ -171,12 +169,10 @@ impl OpenAi {
 impl LanguageModel for OpenAi {
     fn generate<'a>(&'a self, request: &'a Request) -> ReplyFuture<'a> {
         Box::pin(async move {
-            timeout(request.timeout, self.ask(request)).await.unwrap_or_else(|_| {
-                Err(LlmError::TimedOut {
-                    provider: PROVIDER.to_owned(),
-                    timeout: request.timeout,
-                })
-            })
+            let limit = request.timeouts.total;
+            timeout(limit, self.ask(request))
+                .await
+                .unwrap_or_else(|_| Err(LlmError::timed_out(PROVIDER, limit)))
         })
     }
 
@@ -207,26 +203,16 @@ impl Foreign<'_> {
     }
 
     fn bad(&self, detail: String) -> LlmError {
-        LlmError::BadReply {
-            model: self.model.to_owned(),
-            detail,
-        }
+        LlmError::new(ErrorClass::Malformed, PROVIDER, detail).with_model(self.model)
     }
 
     fn declined(&self, detail: String) -> LlmError {
-        LlmError::Declined {
-            model: self.model.to_owned(),
-            detail,
-        }
+        LlmError::new(ErrorClass::Declined, PROVIDER, detail).with_model(self.model)
     }
 }
 
 fn unavailable(detail: String) -> LlmError {
-    LlmError::Unavailable {
-        provider: PROVIDER.to_owned(),
-        detail,
-        retry_after: None,
-    }
+    LlmError::new(ErrorClass::Transport, PROVIDER, detail)
 }
 
 /// The innermost cause. The layers above it only say that a request failed, and repeat the address.

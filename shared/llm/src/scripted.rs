@@ -9,7 +9,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use crate::expectation::Expectation;
-use crate::{Finish, LanguageModel, LlmError, Reply, ReplyFuture, Request, Usage};
+use crate::{ErrorClass, Finish, LanguageModel, LlmError, MediaKind, Reply, ReplyFuture, Request, Usage};
 
 /// The name under which this backend appears in logs and errors.
 const PROVIDER: &str = "scripted";
@@ -172,38 +172,35 @@ impl Scripted {
             Script::Answering(answer) => Some(answer(request)),
         };
         answer.unwrap_or_else(|| {
-            Answer::error(LlmError::Refused {
-                provider: PROVIDER.to_owned(),
-                detail: "the script has no answer left; write more answers".to_owned(),
-            })
+            Answer::error(LlmError::new(
+                ErrorClass::Invalid,
+                PROVIDER,
+                "the script has no answer left; write more answers",
+            ))
         })
     }
 
     async fn play(&self, request: &Request) -> Result<Reply, LlmError> {
-        let expected = Expectation::of(request, PROVIDER)?;
+        let expected = Expectation::of(request, self)?;
         self.record(request);
         let Answer { outcome, gate } = self.next(request);
         if let Some(gate) = gate {
             // A test that dropped its end does not watch, and the answer simply goes.
             gate.reached.send(()).ok();
-            timeout(request.timeout, gate.released)
+            let limit = request.timeouts.total;
+            timeout(limit, gate.released)
                 .await
-                .map_err(|_| LlmError::TimedOut {
-                    provider: PROVIDER.to_owned(),
-                    timeout: request.timeout,
-                })?
+                .map_err(|_| LlmError::timed_out(PROVIDER, limit))?
                 .ok();
         }
         let (text, finish) = outcome?;
         let model = request.model.clone().unwrap_or_else(|| PROVIDER.to_owned());
         let json = expected.read(&text, finish, &model)?;
-        let asked = request
-            .system
-            .iter()
-            .chain(request.messages.iter().map(|message| &message.content));
+        let said = request.messages.iter().flat_map(|message| message.texts());
         let usage = Usage {
-            input_tokens: asked.map(|text| words(text)).sum(),
+            input_tokens: said.chain(request.system.as_deref()).map(words).sum(),
             output_tokens: words(&text),
+            ..Usage::default()
         };
         Ok(Reply {
             text,
@@ -211,6 +208,8 @@ impl Scripted {
             usage,
             finish,
             model,
+            request_id: None,
+            remaining: None,
         })
     }
 }
@@ -233,7 +232,21 @@ impl LanguageModel for Scripted {
         Box::pin(self.play(request))
     }
 
+    /// Tells the text word by word.
+    fn stream<'a>(&'a self, request: &'a Request, on_text: &'a mut (dyn FnMut(&str) + Send)) -> ReplyFuture<'a> {
+        Box::pin(async move {
+            let reply = self.play(request).await?;
+            reply.text.split_inclusive(char::is_whitespace).for_each(on_text);
+            Ok(reply)
+        })
+    }
+
     fn provider(&self) -> &str {
         PROVIDER
+    }
+
+    /// A script looks at nothing, and so it takes everything.
+    fn takes(&self, _: MediaKind) -> bool {
+        true
     }
 }

@@ -124,7 +124,11 @@ async fn a_post_that_the_model_declines_to_review_is_rejected_at_once() {
         code: "context_length_exceeded".to_owned(),
         retry_after: None,
     };
-    for declined in [LlmReply::Refusal("I will not read that.".to_owned()), too_long] {
+    let refusal = LlmReply::Refusal("I will not read that.".to_owned());
+    for (declined, reason) in [
+        (refusal, "declined to answer"),
+        (too_long, "cannot read the whole request"),
+    ] {
         let bench = with_posts(&["Foul.", "Good."]).await;
         bench.llm.reply_next(declined);
         bench.llm.reply_next(verdict("approve", 8));
@@ -133,7 +137,7 @@ async fn a_post_that_the_model_declines_to_review_is_rejected_at_once() {
         assert_eq!(bench.runs().await, ["1|success|"]);
         let posts = bench.database.rows(POSTS).await;
         assert!(
-            posts[0].starts_with("rejected|1|no verdict:") && posts[0].contains("declined to answer"),
+            posts[0].starts_with("rejected|1|no verdict:") && posts[0].contains(reason),
             "{posts:?}"
         );
         assert_eq!(posts[1], "approved|8|It is what it is.");

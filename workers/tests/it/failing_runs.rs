@@ -131,6 +131,8 @@ impl LanguageModel for Panicking {
                 usage: Usage::default(),
                 finish: Finish::Stop,
                 model: "panicking".to_owned(),
+                request_id: None,
+                remaining: None,
             })
         })
     }

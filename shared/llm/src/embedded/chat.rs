@@ -33,7 +33,7 @@ pub(super) fn prompt(request: &Request, vocabulary: &Vocabulary) -> Result<Vec<u
             Role::User => "user",
             Role::Assistant => "assistant",
         };
-        turn(role, Some(&message.content))?;
+        turn(role, Some(&message.text()))?;
     }
     turn("assistant", None)?;
     Ok(tokens)

@@ -11,8 +11,8 @@ use super::grammar::Grammars;
 use super::sampler::Sampler;
 use super::service::{Answered, Answers};
 use super::vocabulary::Vocabulary;
-use super::{EmbeddedOptions, bad_reply, chat, refused, requantized, unavailable};
-use crate::{Finish, LlmError, Request, Usage};
+use super::{EmbeddedOptions, MODEL, PROVIDER, bad_reply, chat, requantized, unavailable};
+use crate::{ErrorClass, Finish, LlmError, Request, Usage};
 
 /// For requests that name no limit.
 const DEFAULT_MAX_TOKENS: u32 = 512;
@@ -56,11 +56,14 @@ impl Engine {
             .map_err(|error| bad_reply(format!("the prompt cannot be read as tokens ({error})")))?;
         let wanted = usize::try_from(request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS)).unwrap_or(usize::MAX);
         match MAX_SEQ_LEN.checked_sub(prompt.len()) {
-            None | Some(0) => Err(refused(format!(
-                "the prompt has {} tokens and the model reads {} with its answer; shorten the prompt",
-                prompt.len(),
-                MAX_SEQ_LEN - 1
-            ))),
+            None | Some(0) => {
+                let detail = format!(
+                    "the prompt has {} tokens and the model reads {} with its answer; shorten the prompt",
+                    prompt.len(),
+                    MAX_SEQ_LEN - 1
+                );
+                Err(LlmError::new(ErrorClass::TooLong, PROVIDER, detail).with_model(MODEL))
+            }
             Some(room) => Ok((prompt, wanted.min(room))),
         }
     }
@@ -119,6 +122,7 @@ impl Answers for Engine {
         let usage = Usage {
             input_tokens: prompt.len() as u64,
             output_tokens: said.len() as u64,
+            ..Usage::default()
         };
         Ok(Answered::Said(
             self.vocabulary.decode(&said).trim().to_owned(),

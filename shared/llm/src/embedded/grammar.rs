@@ -7,7 +7,7 @@ use llguidance::{JsonCompileOptions, Matcher, ParserFactory};
 use serde_json::Value;
 use toktrie::TokEnv;
 
-use super::{refused, unavailable};
+use super::{unavailable, unsupported};
 use crate::LlmError;
 
 pub(super) struct Grammars {
@@ -29,11 +29,11 @@ impl Grammars {
     ///
     /// # Errors
     ///
-    /// [`LlmError::Refused`] when it says something that no grammar can say.
+    /// [`ErrorClass::Unsupported`](crate::ErrorClass::Unsupported) when it says something that no grammar can say.
     pub(super) fn of(&self, schema: &Value) -> Result<Matcher, LlmError> {
         let mut schema = schema.clone();
         if !schema.is_object() {
-            return Err(refused(
+            return Err(unsupported(
                 "the JSON schema of the reply is not an object; write one with a `type`".to_owned(),
             ));
         }
@@ -46,7 +46,7 @@ impl Grammars {
         let parser = self
             .factory
             .create_parser(TopLevelGrammar::from_json_schema(schema))
-            .map_err(|error| refused(format!(
+            .map_err(|error| unsupported(format!(
                 "it cannot follow the JSON schema of the reply ({error:#}); write the rule with `type`, `properties`, \
                  `required`, `items`, `enum`, `const`, `pattern` and the limits of lengths and numbers"
             )))?;

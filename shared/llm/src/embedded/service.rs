@@ -83,6 +83,7 @@ mod tests {
 
     use super::super::unavailable;
     use super::*;
+    use crate::Timeouts;
 
     type Asked = oneshot::Receiver<Result<(String, Finish, Usage), LlmError>>;
 
@@ -95,8 +96,8 @@ mod tests {
     impl Answers for Puppet {
         fn answer(&mut self, request: &Request, abandoned: &dyn Fn() -> bool) -> Result<Answered, LlmError> {
             let order = request.system.clone().unwrap_or_default();
-            self.begun.send(order.clone()).ok();
-            match order.as_str() {
+            self.begun.send(order.to_string()).ok();
+            match &*order {
                 "panic" => panic!("no such token"),
                 "wait" => {
                     while !abandoned() {
@@ -140,14 +141,8 @@ mod tests {
         async fn put(&self, system: &str) -> Asked {
             let (answer, asked) = oneshot::channel();
             let request = Request {
-                model: None,
-                system: Some(system.to_owned()),
-                messages: Vec::new(),
-                schema: None,
-                max_tokens: None,
-                temperature: None,
-                seed: None,
-                timeout: Duration::from_mins(1),
+                system: Some(system.into()),
+                ..Request::of([], Timeouts::within(Duration::from_mins(1)))
             };
             assert!(
                 self.jobs.send(Job { request, answer }).await.is_ok(),

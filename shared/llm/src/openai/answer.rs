@@ -45,6 +45,7 @@ pub(super) fn read(foreign: &Foreign<'_>, expected: &Expectation) -> Result<Repl
     let usage = completion.usage.map_or_else(Usage::default, |tokens| Usage {
         input_tokens: tokens.prompt_tokens,
         output_tokens: tokens.completion_tokens,
+        ..Usage::default()
     });
     Ok(Reply {
         text,
@@ -52,6 +53,8 @@ pub(super) fn read(foreign: &Foreign<'_>, expected: &Expectation) -> Result<Repl
         usage,
         finish,
         model,
+        request_id: None,
+        remaining: None,
     })
 }
 

@@ -8,7 +8,7 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
 use super::{Foreign, PROVIDER};
-use crate::LlmError;
+use crate::{ErrorClass, LlmError};
 
 /// Reasons that no waiting cures, although some of them come with status 429.
 const OUT_OF_CREDIT: [&str; 4] = [
@@ -18,13 +18,11 @@ const OUT_OF_CREDIT: [&str; 4] = [
     "billing_error",
 ];
 
-/// Reasons that speak about the content and not about the request: it is unwanted, or longer than the model can read.
-const UNWANTED_CONTENT: [&str; 4] = [
-    "content_filter",
-    "content_policy_violation",
-    "context_length_exceeded",
-    "exceed_context_size_error",
-];
+/// Reasons that speak about the content and not about the request.
+const UNWANTED_CONTENT: [&str; 2] = ["content_filter", "content_policy_violation"];
+
+/// Reasons that say that the conversation is longer than the model can read.
+const TOO_LONG: [&str; 2] = ["context_length_exceeded", "exceed_context_size_error"];
 
 /// The error behind a response whose status is, or hides, a failure.
 pub(super) fn classify(status: StatusCode, foreign: &Foreign<'_>) -> LlmError {
@@ -40,17 +38,26 @@ pub(super) fn classify(status: StatusCode, foreign: &Foreign<'_>) -> LlmError {
         Some(way_out) => format!("{said}; {way_out}"),
         None => said,
     };
-    if !complaint.is_one_of(&OUT_OF_CREDIT) && worth_repeating(status, foreign.headers) {
-        LlmError::Unavailable {
-            provider: PROVIDER.to_owned(),
-            detail,
-            retry_after: retry_after(foreign.headers),
-        }
-    } else {
-        LlmError::Refused {
-            provider: PROVIDER.to_owned(),
-            detail,
-        }
+    let mut error = LlmError::new(class_of(status, foreign, &complaint), PROVIDER, detail).with_model(foreign.model);
+    error.status = Some(status.as_u16());
+    error.retry_after = retry_after(foreign.headers);
+    error
+}
+
+fn class_of(status: StatusCode, foreign: &Foreign<'_>, complaint: &Complaint) -> ErrorClass {
+    if complaint.is_one_of(&OUT_OF_CREDIT) {
+        return ErrorClass::QuotaExhausted;
+    }
+    if complaint.is_one_of(&TOO_LONG) {
+        return ErrorClass::TooLong;
+    }
+    match (status.as_u16(), worth_repeating(status, foreign.headers)) {
+        (429, true) => ErrorClass::RateLimited,
+        (_, true) => ErrorClass::Overloaded,
+        (402 | 429, false) => ErrorClass::QuotaExhausted,
+        (401 | 403, false) => ErrorClass::Unauthorized,
+        (413, false) => ErrorClass::TooLong,
+        (_, false) => ErrorClass::Invalid,
     }
 }
 

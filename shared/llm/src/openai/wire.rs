@@ -1,5 +1,7 @@
 //! The JSON of the protocol, as far as we use it.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -27,7 +29,7 @@ pub(super) struct Body<'a> {
 #[derive(Serialize)]
 struct Turn<'a> {
     role: &'static str,
-    content: &'a str,
+    content: Cow<'a, str>,
 }
 
 #[derive(Serialize)]
@@ -43,14 +45,14 @@ enum ResponseFormat<'a> {
 pub(super) fn body<'a>(request: &'a Request, model: &'a str) -> Body<'a> {
     let system = request.system.iter().map(|content| Turn {
         role: "system",
-        content,
+        content: Cow::Borrowed(content),
     });
     let turns = request.messages.iter().map(|message| Turn {
         role: match message.role {
             Role::User => "user",
             Role::Assistant => "assistant",
         },
-        content: &message.content,
+        content: Cow::Owned(message.text()),
     });
     Body {
         model,

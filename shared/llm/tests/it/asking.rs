@@ -1,29 +1,17 @@
 use std::time::Duration;
 
-use botticelli_llm::{Message, Request, Role};
+use botticelli_llm::{Message, Request, Timeouts};
 use serde_json::{Value, json};
 
 /// A question in free text with a minute to answer it.
 pub(crate) fn question(content: &str) -> Request {
-    Request {
-        model: None,
-        system: None,
-        messages: vec![Message {
-            role: Role::User,
-            content: content.to_owned(),
-        }],
-        schema: None,
-        max_tokens: None,
-        temperature: None,
-        seed: None,
-        timeout: Duration::from_mins(1),
-    }
+    Request::of([Message::user(content)], Timeouts::within(Duration::from_mins(1)))
 }
 
 /// The same, answered as a post.
 pub(crate) fn question_for_a_post(content: &str) -> Request {
     Request {
-        schema: Some(post_schema()),
+        schema: Some(post_schema().into()),
         ..question(content)
     }
 }

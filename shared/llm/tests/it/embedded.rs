@@ -3,7 +3,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use botticelli_llm::{Embedded, EmbeddedOptions, Finish, LanguageModel, LlmError, Reply, Request};
+use botticelli_llm::{Embedded, EmbeddedOptions, ErrorClass, Finish, LanguageModel, Reply, Request, Timeouts};
 use serde_json::json;
 
 use crate::asking::{question, question_for_a_post};
@@ -49,7 +49,7 @@ async fn answer(model: &Embedded, request: &Request) -> Reply {
 async fn a_post_follows_every_rule_of_its_schema() {
     let model = model();
     let request = Request {
-        system: Some("You write posts for a Discord server.".to_owned()),
+        system: Some("You write posts for a Discord server.".into()),
         seed: Some(1),
         ..question_for_a_post("Write a short friendly post about the release of our new job queue.")
     };
@@ -80,7 +80,7 @@ async fn a_pattern_that_the_model_would_never_write_is_followed() {
         "additionalProperties": false,
     });
     let request = Request {
-        schema: Some(code),
+        schema: Some(code.into()),
         ..question("Tell me a story about a cat.")
     };
     let reply = answer(&model, &request).await;
@@ -136,12 +136,15 @@ async fn a_deadline_stops_the_model_and_the_next_request_is_served() {
     let model = model();
     let endless = Request {
         max_tokens: Some(4000),
-        schema: Some(json!({"type": "string", "minLength": 8000})),
-        timeout: Duration::from_millis(300),
+        schema: Some(json!({"type": "string", "minLength": 8000}).into()),
+        timeouts: Timeouts::within(Duration::from_millis(300)),
         ..question("Count to a million.")
     };
     let result = model.generate(&endless).await;
-    assert!(matches!(result, Err(LlmError::TimedOut { .. })), "{result:?}");
+    assert!(
+        matches!(&result, Err(error) if error.class == ErrorClass::TimedOut),
+        "{result:?}"
+    );
     answer(&model, &question("What is the capital of France?")).await;
 }
 
@@ -151,7 +154,7 @@ async fn a_caller_that_gives_up_frees_the_model() {
     answer(&model, &question("Hello!")).await;
     let endless = Request {
         max_tokens: Some(4000),
-        schema: Some(json!({"type": "string", "minLength": 8000})),
+        schema: Some(json!({"type": "string", "minLength": 8000}).into()),
         ..question("Count to a million.")
     };
     let abandoned = tokio::time::timeout(Duration::from_millis(100), model.generate(&endless)).await;
@@ -160,14 +163,14 @@ async fn a_caller_that_gives_up_frees_the_model() {
 }
 
 #[tokio::test]
-async fn json_that_the_limit_cuts_is_a_bad_reply() {
+async fn json_that_the_limit_cuts_is_truncated() {
     let request = Request {
         max_tokens: Some(5),
         ..question_for_a_post("Write a post.")
     };
     let result = model().generate(&request).await;
     assert!(
-        matches!(&result, Err(LlmError::BadReply { detail, .. }) if detail.contains("5 tokens")),
+        matches!(&result, Err(error) if error.class == ErrorClass::Truncated && error.detail.contains("5 tokens")),
         "{result:?}"
     );
 }
@@ -175,9 +178,11 @@ async fn json_that_the_limit_cuts_is_a_bad_reply() {
 #[tokio::test]
 async fn a_prompt_that_does_not_fit_is_refused_with_the_numbers() {
     let result = model().generate(&question(&"word ".repeat(6000))).await;
-    let Err(LlmError::Refused { detail, .. }) = result else {
+    let Err(error) = result else {
         panic!("{result:?}");
     };
+    assert_eq!(error.class, ErrorClass::TooLong);
+    let detail = &error.detail;
     assert!(
         detail.contains("the prompt has 60") && detail.contains("4095"),
         "{detail}"
@@ -187,12 +192,12 @@ async fn a_prompt_that_does_not_fit_is_refused_with_the_numbers() {
 #[tokio::test]
 async fn a_rule_that_no_grammar_can_follow_is_refused_by_its_name() {
     let request = Request {
-        schema: Some(json!({"type": "array", "items": {"type": "integer"}, "uniqueItems": true})),
+        schema: Some(json!({"type": "array", "items": {"type": "integer"}, "uniqueItems": true}).into()),
         ..question("Name three numbers.")
     };
     let result = model().generate(&request).await;
     assert!(
-        matches!(&result, Err(LlmError::Refused { detail, .. }) if detail.contains("uniqueItems")),
+        matches!(&result, Err(error) if error.class == ErrorClass::Unsupported && error.detail.contains("uniqueItems")),
         "{result:?}"
     );
 }
@@ -219,7 +224,7 @@ async fn another_model_is_refused_by_its_name() {
     };
     let result = model().generate(&request).await;
     assert!(
-        matches!(&result, Err(LlmError::Refused { detail, .. }) if detail.contains("`gpt-4o`")),
+        matches!(&result, Err(error) if error.class == ErrorClass::Unsupported && error.detail.contains("`gpt-4o`")),
         "{result:?}"
     );
 }

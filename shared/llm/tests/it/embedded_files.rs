@@ -2,7 +2,7 @@ use std::fs::{self, File};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-use botticelli_llm::{Embedded, EmbeddedError, EmbeddedOptions, LanguageModel, LlmError, Request};
+use botticelli_llm::{Embedded, EmbeddedError, EmbeddedOptions, ErrorClass, LanguageModel, Request};
 
 use crate::asking::question;
 use crate::embedded::model_path;
@@ -111,9 +111,11 @@ async fn the_faster_copy_is_made_at_the_first_request_and_a_damaged_one_is_named
     fs::write(&copy, b"GGUF").unwrap();
     let model = model(&cache);
     let result = model.generate(&one_word()).await;
-    let Err(LlmError::Unavailable { detail, .. }) = result else {
+    let Err(error) = result else {
         panic!("{result:?}");
     };
+    assert_eq!(error.class, ErrorClass::Overloaded);
+    let detail = &error.detail;
     assert!(detail.contains(name) && detail.contains("delete it"), "{detail}");
 
     fs::remove_file(&copy).unwrap();
@@ -126,8 +128,10 @@ async fn a_cache_that_cannot_be_written_is_named() {
     let blocked = directory.path().join("file");
     fs::write(&blocked, b"").unwrap();
     let result = model(&blocked.join("cache")).generate(&one_word()).await;
-    let Err(LlmError::Unavailable { detail, .. }) = result else {
+    let Err(error) = result else {
         panic!("{result:?}");
     };
+    assert_eq!(error.class, ErrorClass::Overloaded);
+    let detail = &error.detail;
     assert!(detail.contains(&blocked.display().to_string()), "{detail}");
 }

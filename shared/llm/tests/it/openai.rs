@@ -1,4 +1,4 @@
-use botticelli_llm::{Finish, LanguageModel, LlmError, Message, OpenAi, OpenAiOptions, Request, Role, Usage};
+use botticelli_llm::{ErrorClass, Finish, LanguageModel, Message, OpenAi, OpenAiOptions, Part, Request, Role, Usage};
 use serde_json::json;
 
 use crate::asking::{post_schema, question, question_for_a_post};
@@ -8,17 +8,14 @@ use crate::stub::{KEY, Stub, said};
 async fn a_question_travels_in_the_service_s_own_words() {
     let stub = Stub::completing(said("{}"), "stop").await;
     let request = Request {
-        system: Some("You are brief.".to_owned()),
+        system: Some("You are brief.".into()),
         messages: [(Role::User, "Hi"), (Role::Assistant, "Hello"), (Role::User, "Post!")]
-            .map(|(role, content)| Message {
-                role,
-                content: content.to_owned(),
-            })
+            .map(|(role, content)| Message::of(role, [Part::Text(content.into())]))
             .to_vec(),
         max_tokens: Some(90),
         temperature: Some(0.5),
         seed: Some(7),
-        schema: Some(json!({"type": "object"})),
+        schema: Some(json!({"type": "object"}).into()),
         ..question("")
     };
     stub.client().generate(&request).await.unwrap();
@@ -83,6 +80,7 @@ async fn an_answer_carries_its_text_its_cost_and_the_model_that_gave_it() {
     let usage = Usage {
         input_tokens: 19,
         output_tokens: 10,
+        ..Usage::default()
     };
     assert_eq!(reply.usage, usage);
 }
@@ -109,7 +107,7 @@ async fn an_answer_that_follows_the_schema_comes_back_as_json() {
     schema["properties"]["body"] = json!({"type": "string"});
     let stub = Stub::completing(said(&post.to_string()), "stop").await;
     let request = Request {
-        schema: Some(schema),
+        schema: Some(schema.into()),
         ..question("Post!")
     };
     let reply = stub.client().generate(&request).await.unwrap();
@@ -121,10 +119,13 @@ async fn a_schema_that_the_service_ignored_is_enforced_here() {
     let post = json!({"title": "[title]", "body": "", "tags": ["event"]});
     let stub = Stub::completing(said(&post.to_string()), "stop").await;
     let result = stub.client().generate(&question_for_a_post("Post!")).await;
-    let Err(LlmError::BadReply { model, detail }) = result else {
+    let Err(error) = result else {
         panic!("{result:?}");
     };
-    assert_eq!(model, "small-2026-01-01");
+    assert_eq!(error.class, ErrorClass::Malformed);
+    assert_eq!(error.model.as_deref(), Some("small-2026-01-01"));
+    assert_eq!(error.answer, Some(post.to_string()));
+    let detail = &error.detail;
     assert!(detail.contains("`/title`") && detail.contains("pattern"), "{detail}");
 }
 
@@ -132,11 +133,14 @@ async fn a_schema_that_the_service_ignored_is_enforced_here() {
 async fn a_schema_that_is_not_one_is_refused_before_the_service_is_asked() {
     let stub = Stub::completing(said("{}"), "stop").await;
     let request = Request {
-        schema: Some(json!({"type": "strin"})),
+        schema: Some(json!({"type": "strin"}).into()),
         ..question("Post!")
     };
     let result = stub.client().generate(&request).await;
-    assert!(matches!(result, Err(LlmError::Refused { .. })), "{result:?}");
+    assert!(
+        matches!(&result, Err(error) if error.class == ErrorClass::Invalid),
+        "{result:?}"
+    );
     assert!(stub.seen().is_empty());
 }
 

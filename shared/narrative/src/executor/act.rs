@@ -1,6 +1,6 @@
 //! One act: its inputs, its call and its record.
 
-use botticelli_llm::{LlmError, Message, Request, Role, Usage};
+use botticelli_llm::{ErrorClass, LanguageModel, LlmError, Message, Request, Timeouts, Usage};
 use tracing::{Instrument as _, Span, field};
 
 use super::{ActFailure, RunOptions, seed::seed_of};
@@ -32,14 +32,8 @@ pub(super) struct Frame<'n> {
 impl Frame<'_> {
     /// Adds a turn of each side to the conversation.
     pub(super) fn say(&mut self, question: String, answer: String) {
-        self.conversation.push(Message {
-            role: Role::User,
-            content: question,
-        });
-        self.conversation.push(Message {
-            role: Role::Assistant,
-            content: answer,
-        });
+        self.conversation.push(Message::user(question));
+        self.conversation.push(Message::assistant(answer));
     }
 
     /// The record of `act`: the saved one, or the one that `playing` gives, which is saved then; true for a saved one.
@@ -102,23 +96,19 @@ pub(super) async fn ask(
     let kept = joined(parts.iter().filter(|(_, kept)| *kept).map(|(text, _)| text.as_str()));
 
     let mut messages = frame.conversation.clone();
-    messages.push(Message {
-        role: Role::User,
-        content: whole,
-    });
+    messages.push(Message::user(whole));
     let request = Request {
         model: question.model.clone(),
         system: question
             .system
             .as_ref()
-            .map(|system| system.render(&values))
+            .map(|system| system.render(&values).map(Into::into))
             .transpose()?,
-        messages,
-        schema: question.schema.as_deref().cloned(),
+        schema: question.schema.clone(),
         max_tokens: question.max_tokens,
         temperature: question.temperature,
         seed: options.seed.map(|seed| seed_of(seed, step)),
-        timeout: options.act_timeout,
+        ..Request::of(messages, Timeouts::within(options.act_timeout))
     };
     let model = frame.ports.model;
     let reply = model.generate(&request).await?;
@@ -129,11 +119,12 @@ pub(super) async fn ask(
 
     let text = reply.text.trim();
     if text.is_empty() {
-        return Err(unusable(reply.model, "it is blank"));
+        return Err(unusable(model, reply, "it is blank"));
     }
     if request.schema.is_some() != reply.json.is_some() {
         return Err(unusable(
-            reply.model,
+            model,
+            reply,
             "it is JSON where text was asked for, or text where JSON was",
         ));
     }
@@ -151,12 +142,12 @@ pub(super) async fn ask(
     })
 }
 
-fn unusable(model: String, detail: &str) -> ActFailure {
-    LlmError::BadReply {
-        model,
-        detail: detail.to_owned(),
-    }
-    .into()
+fn unusable(model: &dyn LanguageModel, reply: botticelli_llm::Reply, detail: &str) -> ActFailure {
+    LlmError::new(ErrorClass::Malformed, model.provider(), detail)
+        .with_model(reply.model)
+        .with_usage(reply.usage)
+        .with_answer(reply.text)
+        .into()
 }
 
 /// Brings the rows of an act that asks no model.

@@ -206,8 +206,7 @@ impl<'a> Session<'a> {
         } else {
             self.run.acts_run += 1;
         }
-        self.run.usage.input_tokens += record.usage.input_tokens;
-        self.run.usage.output_tokens += record.usage.output_tokens;
+        self.run.usage += record.usage;
         (self.on_act)(record, resumed);
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use botticelli_llm::{Finish, LanguageModel, LlmError, Reply, ReplyFuture, Request, Usage};
+use botticelli_llm::{ErrorClass, Finish, LanguageModel, LlmError, Reply, ReplyFuture, Request, Usage};
 use botticelli_narrative::{
     ActRecord, Checkpoints, NarrativeRun, PortError, PortFuture, Ports, Row, RunError, RunOptions, TableQuery,
     TableReader, parse, run,
@@ -78,7 +78,7 @@ impl Stage {
             let said = request
                 .messages
                 .iter()
-                .map(|message| format!("{:?}: {}", message.role, message.content));
+                .map(|message| format!("{:?}: {}", message.role, message.text()));
             said.collect::<Vec<_>>().join("\n")
         };
         requests.iter().map(lines).collect()
@@ -86,12 +86,7 @@ impl Stage {
 
     /// The last message of the `index`th request.
     pub(crate) fn prompt(&self, index: usize) -> String {
-        self.requests.lock().unwrap()[index]
-            .messages
-            .last()
-            .unwrap()
-            .content
-            .clone()
+        self.requests.lock().unwrap()[index].messages.last().unwrap().text()
     }
 }
 
@@ -118,15 +113,14 @@ impl LanguageModel for Stage {
                     usage: Usage {
                         input_tokens: 10,
                         output_tokens: 2,
+                        ..Usage::default()
                     },
                     finish: Finish::Stop,
                     model: request.model.clone().unwrap_or_else(|| "house".to_owned()),
+                    request_id: None,
+                    remaining: None,
                 }),
-                Some(Line::Fail) | None => Err(LlmError::Unavailable {
-                    provider: "script".to_owned(),
-                    detail: "no line left".to_owned(),
-                    retry_after: None,
-                }),
+                Some(Line::Fail) | None => Err(LlmError::new(ErrorClass::Overloaded, "script", "no line left")),
             }
         })
     }
