@@ -4,11 +4,13 @@ use std::{
     collections::HashMap,
     io::{Write, stdout},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use anyhow::{Context, Result, anyhow};
 use botticelli_lifecycle::Ending;
-use botticelli_narrative::{ActRecord, NarrativeFile, Ports, RunOptions};
+use botticelli_llm::Timeouts;
+use botticelli_narrative::{ActRecord, Audience, NarrativeFile, OneModel, Ports, RunOptions};
 use botticelli_workers::{NoCheckpoints, PostTables, language_model};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
@@ -86,10 +88,12 @@ async fn play(run: Run, environment: HashMap<String, String>) -> Result<Ending> 
         pool: pool.as_ref(),
         in_hand: None,
     };
+    let printer = Printer::default();
+    let models = OneModel(&*model);
     let ports = Ports {
-        model: &*model,
         tables: &tables,
-        checkpoints: &NoCheckpoints,
+        audience: &printer,
+        ..Ports::bare(&models, &NoCheckpoints)
     };
     let options = RunOptions {
         args: run
@@ -97,14 +101,36 @@ async fn play(run: Run, environment: HashMap<String, String>) -> Result<Ending> 
             .into_iter()
             .map(|(key, value)| (key, Value::from(value)))
             .collect::<Map<_, _>>(),
-        step_prefix: String::new(),
-        act_timeout: settings.llm.timeout,
         seed: run.seed,
         iterations: run.iterations,
-        round: None,
+        ..RunOptions::new(Timeouts::within(settings.llm.timeout))
     };
-    let mut failed = None;
-    let mut print = |record: &ActRecord, _: bool| {
+    let played = botticelli_narrative::run(&narrative, &ports, &options).await;
+    let played = played.map_err(|error| anyhow!(error))?;
+    if let Some(error) = printer.into_error() {
+        return Err(error).context("a reply could not be printed");
+    }
+    if played.failures.is_empty() {
+        return Ok(Ending::Clean);
+    }
+    Err(anyhow!("some rounds failed: {}", played.failures.join("; ")))
+}
+
+/// Prints each act's reply as it comes.
+#[derive(Default)]
+struct Printer {
+    /// The first failure to print.
+    failed: Mutex<Option<std::io::Error>>,
+}
+
+impl Printer {
+    fn into_error(self) -> Option<std::io::Error> {
+        self.failed.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Audience for Printer {
+    fn ended(&self, _: &str, record: &ActRecord, _: bool) {
         let shown = writeln!(
             stdout(),
             "== {} / {} ({}, {} tokens)\n{}\n",
@@ -114,15 +140,11 @@ async fn play(run: Run, environment: HashMap<String, String>) -> Result<Ending> 
             record.usage.output_tokens,
             record.reply
         );
-        failed = failed.take().or(shown.err());
-    };
-    let played = botticelli_narrative::run(&narrative, &ports, &options, &mut print).await;
-    let played = played.map_err(|error| anyhow!(error))?;
-    if let Some(error) = failed {
-        return Err(error).context("a reply could not be printed");
+        if let Err(error) = shown {
+            self.failed
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get_or_insert(error);
+        }
     }
-    if played.failures.is_empty() {
-        return Ok(Ending::Clean);
-    }
-    Err(anyhow!("some rounds failed: {}", played.failures.join("; ")))
 }

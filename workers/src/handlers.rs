@@ -5,11 +5,16 @@ mod generation;
 mod narrative;
 mod posting;
 
-use std::{num::NonZeroU32, sync::atomic::AtomicU32};
+use std::{
+    num::NonZeroU32,
+    sync::{Arc, atomic::AtomicU32},
+};
 
 use botticelli_jobs::{ARGS_VERSION, Kind, NarrativeArgs};
-use botticelli_narrative::{ActRecord, Narrative, NarrativeRun, Ports, RunOptions};
+use botticelli_llm::Timeouts;
+use botticelli_narrative::{ActRecord, Audience, Narrative, NarrativeRun, OneModel, Ports, RunOptions};
 use botticelli_queue::{ClaimedJob, Progress, UnreadableJob, report_progress};
+use botticelli_telemetry::{Metrics, TokenKind};
 use serde_json::{Value, json};
 
 use crate::{
@@ -38,7 +43,7 @@ pub(crate) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
 }
 
 /// The narrative that the job asks for.
-fn narrative_of(actor: &ActorSpec, name: Option<&str>) -> Result<Narrative, JobFailure> {
+fn narrative_of(actor: &ActorSpec, name: Option<&str>) -> Result<Arc<Narrative>, JobFailure> {
     actor
         .narratives
         .narrative(name.or(actor.narrative_name.as_deref()))
@@ -68,15 +73,16 @@ async fn run_narrative(
         acts,
         played: AtomicU32::new(0),
     };
+    let audience = Counting { metrics: &shop.metrics };
+    let models = OneModel(&*shop.model);
     let ports = Ports {
-        model: &*shop.model,
         tables,
-        checkpoints: &checkpoints,
+        audience: &audience,
+        ..Ports::bare(&models, &checkpoints)
     };
     let options = RunOptions {
         args: args.args.clone(),
         step_prefix,
-        act_timeout: shop.act_timeout,
         // A try that repeated the last one's random numbers would repeat its failure.
         seed: Some(
             job.lease
@@ -88,27 +94,28 @@ async fn run_narrative(
         ),
         iterations,
         round,
+        ..RunOptions::new(Timeouts::within(shop.act_timeout))
     };
-    let metrics = &shop.metrics;
-    let mut count = |record: &ActRecord, resumed: bool| {
-        if let (false, Some(provider), Some(model)) = (resumed, &record.provider, &record.model) {
-            metrics.llm_tokens(
-                provider,
-                model,
-                botticelli_telemetry::TokenKind::Input,
-                record.usage.input_tokens,
-            );
-            metrics.llm_tokens(
-                provider,
-                model,
-                botticelli_telemetry::TokenKind::Output,
-                record.usage.output_tokens,
-            );
-        }
-    };
-    botticelli_narrative::run(narrative, &ports, &options, &mut count)
+    botticelli_narrative::run(narrative, &ports, &options)
         .await
         .map_err(|error| NarrativeFailure::of(&error))
+}
+
+/// Counts what acts use up.
+struct Counting<'a> {
+    metrics: &'a Metrics,
+}
+
+impl Audience for Counting<'_> {
+    fn ended(&self, _: &str, record: &ActRecord, is_resumed: bool) {
+        if let (false, Some(provider), Some(model)) = (is_resumed, &record.provider, &record.model) {
+            let usage = record.usage;
+            self.metrics
+                .llm_tokens(provider, model, TokenKind::Input, usage.input_tokens);
+            self.metrics
+                .llm_tokens(provider, model, TokenKind::Output, usage.output_tokens);
+        }
+    }
 }
 
 /// Tells how many posts of a job are done. What people see of a job's progress is not worth the job: when it cannot be told,

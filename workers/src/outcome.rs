@@ -3,7 +3,7 @@
 use std::{error::Error, fmt::Write as _, time::Duration};
 
 use botticelli_llm::ErrorClass;
-use botticelli_narrative::RunError;
+use botticelli_narrative::{ActFailure, RunError};
 use botticelli_posts::{Draft, Verdict};
 use serde_json::Value;
 
@@ -84,6 +84,14 @@ pub(crate) enum JobFailure {
     /// Only a newer program can run it, so it waits for one.
     #[error("{0}")]
     TooNew(String),
+    /// A limit of a provider or a budget is used up for now, which is no fault of the job's.
+    #[error("{reason}")]
+    Wait {
+        /// Which limit.
+        reason: String,
+        /// How long until it is open again; otherwise the queue's back-off decides when to look.
+        after: Option<Duration>,
+    },
 }
 
 impl JobFailure {
@@ -128,10 +136,19 @@ impl NarrativeFailure {
             error: chain(error),
             after,
         };
+        let wait = |after| JobFailure::Wait {
+            reason: chain(error),
+            after,
+        };
         let Some(said) = error.llm_error() else {
-            let failure = match error.failure() {
-                Some(_) => retry(None),
-                None => JobFailure::discard(error),
+            let failure = match (error, error.failure()) {
+                (_, Some(ActFailure::Wait { after, .. })) => wait(Some(*after)),
+                (_, Some(ActFailure::Exhausted { after: Some(after), .. })) => wait(Some(*after)),
+                (_, Some(ActFailure::Exhausted { after: None, .. } | ActFailure::NoModel(_))) => {
+                    JobFailure::discard(error)
+                }
+                (_, Some(_)) | (RunError::State { .. }, None) => retry(None),
+                (_, None) => JobFailure::discard(error),
             };
             return Self {
                 blame: Blame::Surroundings,
@@ -145,7 +162,9 @@ impl NarrativeFailure {
         };
         // A used-up quota that says when it comes back is worth waiting for.
         let comes_back = said.class == ErrorClass::QuotaExhausted && said.retry_after.is_some();
-        let failure = if said.class.is_transient() || comes_back {
+        let failure = if said.class == ErrorClass::RateLimited {
+            wait(said.retry_after)
+        } else if said.class.is_transient() || comes_back {
             retry(said.retry_after)
         } else {
             JobFailure::discard(error)

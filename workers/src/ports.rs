@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use botticelli_actors::{load_checkpoint, save_checkpoint};
-use botticelli_narrative::{ActRecord, Checkpoints, PortError, PortFuture, Row, TableQuery, TableReader};
+use botticelli_narrative::{ActRecord, Checkpoints, PortError, PortFuture, Receipt, Row, TableQuery, TableReader};
 use botticelli_posts::read_table;
 use botticelli_queue::{Lease, LogLevel, Progress, add_to_log, hold, report_progress};
 use sqlx::PgPool;
@@ -44,7 +44,7 @@ impl Checkpoints for JobCheckpoints<'_> {
         })
     }
 
-    fn save<'a>(&'a self, step: &'a str, record: &'a ActRecord) -> PortFuture<'a, ()> {
+    fn save<'a>(&'a self, step: &'a str, record: &'a ActRecord, _: &'a [Receipt]) -> PortFuture<'a, ()> {
         Box::pin(async move {
             let progress = Progress {
                 done: self.acts.map(|_| self.count()),
@@ -90,7 +90,7 @@ impl Checkpoints for NoCheckpoints {
         Box::pin(async { Ok(None) })
     }
 
-    fn save<'a>(&'a self, _: &'a str, _: &'a ActRecord) -> PortFuture<'a, ()> {
+    fn save<'a>(&'a self, _: &'a str, _: &'a ActRecord, _: &'a [Receipt]) -> PortFuture<'a, ()> {
         Box::pin(async { Ok(()) })
     }
 }
@@ -104,17 +104,18 @@ pub struct PostTables<'a> {
 }
 
 impl TableReader for PostTables<'_> {
-    fn read<'a>(&'a self, query: &'a TableQuery) -> PortFuture<'a, Vec<Row>> {
+    fn read<'a>(&'a self, query: &'a TableQuery) -> PortFuture<'a, Option<Vec<Row>>> {
         Box::pin(async move {
             if let Some((table, row)) = self.in_hand
                 && table == query.table
             {
-                return narrow(query, row).map(|row| vec![row]);
+                return narrow(query, row).map(|row| Some(vec![row]));
             }
             let Some(pool) = self.pool else {
                 return Err(PortError::new(NotInHand(query.table.clone())));
             };
-            read_table(pool, &request_of(query)).await.map_err(PortError::new)
+            let rows = read_table(pool, &request_of(query)).await.map_err(PortError::new)?;
+            Ok(Some(rows))
         })
     }
 }

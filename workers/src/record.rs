@@ -66,7 +66,12 @@ pub(crate) async fn record(
         Ok(outcome) => record_outcome(&mut transaction, actor, &finished.job, outcome).await?,
         Err(error) => match error.downcast_ref::<JobFailure>() {
             Some(JobFailure::Interrupted) => record_interruption(&mut transaction, &finished.job).await?,
-            Some(JobFailure::TooNew(reason)) => record_too_new(&mut transaction, actor, &finished.job, reason).await?,
+            Some(JobFailure::TooNew(reason)) => {
+                record_wait(&mut transaction, actor, &finished.job, &one_line(reason), None).await?
+            }
+            Some(JobFailure::Wait { reason, after }) => {
+                record_wait(&mut transaction, actor, &finished.job, &one_line(reason), *after).await?
+            }
             Some(JobFailure::Discard(reason)) => {
                 record_discard(&mut transaction, actor, &finished.job, one_line(reason)).await?
             }
@@ -345,16 +350,21 @@ async fn record_interruption(connection: &mut PgConnection, job: &ClaimedJob) ->
     interrupted(connection, job, reason, &json!({})).await
 }
 
-/// Puts the job back until a newer program takes it, which costs it no try; less and less often.
-async fn record_too_new(
+/// Puts the job back for a while, which costs it no try: until a limit is open again, or, less and less often, until a newer
+/// program takes it.
+async fn record_wait(
     connection: &mut PgConnection,
     actor: &ActorSpec,
     job: &ClaimedJob,
     reason: &str,
+    after: Option<Duration>,
 ) -> Result<Recorded, RecordError> {
     add_to_log(&mut *connection, job.lease, LogLevel::Warn, reason).await?;
     let times_put_back = job.lease.attempt.saturating_sub(job.tries);
-    let delay = actor.backoff.delay(times_put_back.saturating_add(1), jitter());
+    let delay = after.map_or_else(
+        || actor.backoff.delay(times_put_back.saturating_add(1), jitter()),
+        |asked| asked.min(LONGEST_WAIT),
+    );
     let reason = match snooze(connection, job.lease, delay).await? {
         PutBack::Waits => reason.to_owned(),
         PutBack::Cancelled { reason } => {

@@ -73,7 +73,7 @@ fn actor_spec(settings: &Settings, actor: &ActorSettings, narratives: Arc<Narrat
             narrative.name()
         );
     }
-    if actor.kind == ActorKind::Generation && !narrative.has_target() {
+    if actor.kind == ActorKind::Generation && narrative.targets().is_empty() {
         bail!(
             "actor `{}`: no output of generation narrative `{}` is meant to be a post; write `target = \"potential_posts\"` in it",
             actor.name,

@@ -1,33 +1,38 @@
 //! Playing a narrative.
 
-mod act;
+mod acting;
+mod answer;
+mod call;
+mod conversation;
+mod extraction;
 mod failure;
+mod gathering;
 mod outcome;
+mod playing;
 mod seed;
-mod session;
 
 pub use failure::{ActFailure, RunError};
 pub use outcome::{NarrativeRun, Output};
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Mutex};
 
+use botticelli_llm::Timeouts;
 use serde_json::Value;
 
-use crate::{
-    narrative::Narrative,
-    ports::{ActRecord, Ports},
-};
-use session::Session;
+use crate::{narrative::Narrative, ports::Ports};
+use playing::Player;
 
 /// How one run differs from others of the same narrative.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
-    /// What `{{args.KEY}}` stands for. A null counts as no argument.
+    /// What `{{ args.KEY }}` stands for. A null counts as no argument.
     pub args: serde_json::Map<String, Value>,
+    /// What `${env:VAR}` stands for: the variables of the environment that narratives may use.
+    pub environment: BTreeMap<String, String>,
     /// What every step's key starts with, so that several runs can share one store of checkpoints.
     pub step_prefix: String,
-    /// How long one call of the model may take.
-    pub act_timeout: Duration,
+    /// How long one call of the model may take, unless the act says so.
+    pub timeouts: Timeouts,
     /// The root of every call's own seed: the same number asks the same questions with the same seeds. `None` leaves
     /// the choice to the backend.
     pub seed: Option<u64>,
@@ -35,26 +40,42 @@ pub struct RunOptions {
     pub iterations: Option<u32>,
     /// The one repetition to play, counted from 1; `None` plays all.
     pub round: Option<u32>,
+    /// How many acts of one stage may be played at once.
+    pub parallelism: usize,
 }
+
+impl RunOptions {
+    /// A run without arguments whose calls may take `timeouts`.
+    pub fn new(timeouts: Timeouts) -> Self {
+        Self {
+            args: serde_json::Map::new(),
+            environment: BTreeMap::new(),
+            step_prefix: String::new(),
+            timeouts,
+            seed: None,
+            iterations: None,
+            round: None,
+            parallelism: PARALLELISM,
+        }
+    }
+}
+
+/// How many acts of one stage are played at once unless asked otherwise.
+pub const PARALLELISM: usize = 8;
 
 /// Plays `narrative` and gives back what its acts said.
 ///
-/// Acts are played one after another. Each model call sees the acts before it as a conversation of alternating turns; a
-/// composed narrative starts a conversation of its own and stands in its parent's as one turn. Every finished act is
-/// saved in the checkpoints under a key such as `3/tip/draft` (third repetition, act `tip`, its act `draft`), and
-/// an act with a saved record is not played again. `on_act` hears of every act in order, with true for a resumed one.
+/// Stages are played one after another, the acts of one stage side by side. Each model call sees the acts before it as a
+/// conversation of alternating turns, as far as its `history` wants; a composed narrative starts a conversation of its own and
+/// stands in its parent's as one turn. Every finished act is saved in the checkpoints under a key such as `3/tip/draft` (third
+/// repetition, act `tip`, its act `draft`), and an act with a saved record is not played again.
 ///
 /// # Errors
 ///
 /// [`RunError`] when an argument is missing, before anything is asked; otherwise when an act fails, with the act. In a
 /// carousel with `continue_on_error` a failed repetition is counted instead, unless every repetition fails or the failure
 /// is a port's, not the act's.
-pub async fn run(
-    narrative: &Narrative,
-    ports: &Ports<'_>,
-    options: &RunOptions,
-    on_act: &mut (dyn FnMut(&ActRecord, bool) + Send),
-) -> Result<NarrativeRun, RunError> {
+pub async fn run(narrative: &Narrative, ports: &Ports<'_>, options: &RunOptions) -> Result<NarrativeRun, RunError> {
     let given = |key: &&str| options.args.get(*key).is_none_or(Value::is_null);
     let missing: Vec<String> = narrative
         .required_arguments()
@@ -82,5 +103,23 @@ pub async fn run(
             iterations,
         });
     }
-    Session::new(ports, options, on_act).play(narrative).await
+    let keys: Vec<String> = narrative.state_keys().into_iter().map(str::to_owned).collect();
+    let state = if keys.is_empty() {
+        BTreeMap::new()
+    } else {
+        let read = ports.state.read(&keys).await;
+        read.map_err(|source| RunError::State {
+            narrative: narrative.name.clone(),
+            source,
+        })?
+    };
+    let player = Player {
+        ports,
+        options,
+        root: narrative,
+        state: Mutex::new(state),
+        tally: Mutex::default(),
+        fetched: tokio::sync::Mutex::default(),
+    };
+    player.play().await
 }

@@ -1,34 +1,47 @@
 //! What is said: narratives, which are prompts of several acts written in TOML, and the executor that plays them.
 //!
-//! [`parse`] turns a document into [`NarrativeFile`], checking everything that can be checked without running it:
-//! keys, references, templates, ranges, filters and cycles, each refused with its line and column. [`run`] plays one
-//! [`Narrative`] of it against [`Ports`]: a language model, a reader of tables and a store of checkpoints.
+//! [`check()`] reads a document and says everything that is wrong with it: keys, references, templates, ranges, filters,
+//! commands and cycles, each with its line and column; [`parse`] gives the [`NarrativeFile`] or all of that as an error.
+//! [`run`] plays one [`Narrative`] of it against [`Ports`]: models, a ledger, tables, commands, media, state and a store of
+//! checkpoints.
 //!
 //! # Templates
 //!
-//! Text inputs and `system` texts may hold `{{NAME}}` or, with the same meaning, `${NAME}`:
+//! Every text may hold names, in Jinja's language and strict, as `{{ NAME }}` or, with the same meaning, `${NAME}`:
 //!
 //! | name | stands for |
 //! |---|---|
 //! | `previous` | the reply of the act before |
-//! | `ACT` | the reply of an earlier act of the same narrative |
-//! | `ACT.json`, `ACT.json.tags.0` | the JSON reply of an act with a `schema`, or a part of it |
+//! | `ACT`, `acts["ACT"]` | the reply of an earlier act of the same narrative |
+//! | `ACT.json.tags[0]`, `ACT.tags[0]` | a part of a reply that is JSON |
+//! | `TABLE` | a table that was read, by its alias or name, as it was written into the prompt |
 //! | `iteration`, `iterations` | the carousel's counter, from 1, and its end |
-//! | `args.KEY`, `args.KEY\|text` | an argument of the run; the text after the bar where the run has none |
+//! | `repetition`, `repetitions` | the same of an act's own carousel |
+//! | `args.KEY` | an argument of the run |
+//! | `env:VAR`, `VAR` in capitals | a variable of the environment that narratives may use |
+//! | `state:KEY` | what an earlier run kept with `state_capture` |
 //!
-//! `{{{{` and `$${` write the literal braces. What a template brings in is never expanded again.
+//! `{{ args.KEY | default("…") }}` says what stands in for what is not there, `$${` writes the literal signs, and so does
+//! `{% raw %}`. What a template brings in is never expanded again.
 
+mod check;
 mod document;
 mod executor;
-mod load;
 mod narrative;
 mod ports;
 mod table;
 mod template;
 
-pub use executor::{ActFailure, NarrativeRun, Output, RunError, RunOptions, run};
-pub use load::{NarrativeError, NarrativeFile, parse};
-pub use narrative::{Act, Budget, Carousel, Narrative};
-pub use ports::{ActRecord, Checkpoints, PortError, PortFuture, Ports, Row, TableReader};
+pub use check::{
+    CommandProblem, Commands, Diagnostic, Files, NarrativeError, NarrativeFile, Place, Report, Severity, Surroundings,
+    check, open, parse,
+};
+pub use executor::{ActFailure, NarrativeRun, Output, PARALLELISM, RunError, RunOptions, run};
+pub use narrative::{Act, Budget, Carousel, ModelChoice, Narrative, Spend, Target};
+pub use ports::{
+    ActRecord, Audience, Checkpoints, CommandCall, CommandRunner, Ledger, MediaFetcher, Models, NoLedger, Nothing,
+    OneModel, PlannedCall, PortError, PortFuture, Ports, Receipt, Reserved, Route, Row, StateReader, TableReader,
+    Ticket,
+};
 pub use table::{Comparison, Condition, Filter, Literal, Order, TableQuery, Test};
 pub use template::TemplateError;

@@ -1,12 +1,21 @@
 //! A narrative that has been checked and can be played.
 
+mod question;
+
+pub use question::ModelChoice;
+
+pub(crate) use question::{
+    Answer, Argument, CommandInput, Example, History, Input, InputSource, MediaInput, Question, Retention, TableInput,
+};
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use serde_json::Value;
 
 use crate::{
-    table::{Format, TableQuery},
-    template::Template,
+    check::Place,
+    table::TableQuery,
+    template::{Expression, Template},
 };
 
 /// A checked narrative with everything that it needs, the narratives it is composed of included.
@@ -14,18 +23,40 @@ use crate::{
 pub struct Narrative {
     pub(crate) name: String,
     pub(crate) description: String,
-    pub(crate) target: Option<String>,
+    pub(crate) target: Option<Target>,
     pub(crate) stores_output: bool,
     pub(crate) carousel: Option<Carousel>,
     pub(crate) budget: Budget,
+    pub(crate) spend: Spend,
     pub(crate) acts: Vec<Act>,
+    pub(crate) version: String,
+}
+
+/// Where a narrative's output belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// The table.
+    pub table: String,
+    /// An existing table whose columns describe the output, if the narrative names one.
+    pub template: Option<String>,
 }
 
 /// One act of a narrative.
 #[derive(Debug, Clone)]
 pub struct Act {
     pub(crate) name: String,
+    /// Acts of one stage stand beside each other and are played side by side; stages are counted from 0.
+    pub(crate) stage: usize,
     pub(crate) work: Work,
+    /// What must hold for the act to be played.
+    pub(crate) when: Option<Expression>,
+    pub(crate) repeat: Option<Repeat>,
+    /// Parts of the reply that are kept in the state, by key.
+    pub(crate) captures: Vec<Capture>,
+    pub(crate) stores_output: bool,
+    /// Where it is written.
+    pub(crate) place: Place,
+    pub(crate) version: String,
 }
 
 /// What an act does.
@@ -35,42 +66,8 @@ pub(crate) enum Work {
     Compose(Arc<Narrative>),
     /// It asks a model.
     Ask(Box<Question>),
-    /// It only brings rows.
-    Fetch(Vec<TableInput>),
-}
-
-/// What is asked of a model.
-#[derive(Debug, Clone)]
-pub(crate) struct Question {
-    pub(crate) inputs: Vec<Input>,
-    pub(crate) system: Option<Template>,
-    pub(crate) model: Option<String>,
-    pub(crate) temperature: Option<f32>,
-    pub(crate) max_tokens: Option<u32>,
-    pub(crate) schema: Option<Arc<Value>>,
-}
-
-/// One part of a question.
-#[derive(Debug, Clone)]
-pub(crate) struct Input {
-    pub(crate) source: InputSource,
-    /// Whether later acts still see it.
-    pub(crate) kept: bool,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) enum InputSource {
-    Text(Template),
-    Table(TableInput),
-}
-
-/// Rows as a part of a question.
-#[derive(Debug, Clone)]
-pub(crate) struct TableInput {
-    pub(crate) query: TableQuery,
-    pub(crate) format: Format,
-    /// Whether finding no row fails the act.
-    pub(crate) required: bool,
+    /// It only brings its inputs.
+    Gather(Vec<Input>),
 }
 
 /// How often a narrative is repeated in one run.
@@ -78,13 +75,30 @@ pub(crate) struct TableInput {
 pub struct Carousel {
     /// The repetitions, 1 to 1000.
     pub iterations: u32,
-    /// What the author expects one repetition to use; 1000 unless written. The executor does not meter.
+    /// What the author expects one repetition to use; 1000 unless written.
     pub estimated_tokens_per_iteration: u32,
     /// Whether a failed repetition leaves the others running; false unless written.
     pub continue_on_error: bool,
 }
 
-/// The share of a provider's limits that a narrative may use, each over 0 and at most 1. The executor does not meter.
+/// How often an act is repeated.
+#[derive(Debug, Clone)]
+pub(crate) struct Repeat {
+    pub(crate) iterations: u32,
+    pub(crate) continues_on_error: bool,
+    /// What ends it early.
+    pub(crate) until: Option<Expression>,
+}
+
+/// A part of a reply that is kept in the state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Capture {
+    pub(crate) key: String,
+    /// The steps from the reply's JSON to the part.
+    pub(crate) path: Vec<String>,
+}
+
+/// The share of a provider's limits that a narrative may use, each over 0 and at most 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Budget {
     /// Of the requests in a minute, written `rpm_multiplier`.
@@ -105,6 +119,17 @@ impl Default for Budget {
     }
 }
 
+/// The most that a run of a narrative, or an act in a run, may use up; `None` sets no limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spend {
+    /// Tokens, of prompts and answers together.
+    pub tokens: Option<u64>,
+    /// Calls of models.
+    pub calls: Option<u64>,
+    /// Money, in millionths of a dollar.
+    pub micro_usd: Option<u64>,
+}
+
 impl Narrative {
     /// The name by which its file knows it.
     pub fn name(&self) -> &str {
@@ -116,15 +141,23 @@ impl Narrative {
         &self.description
     }
 
-    /// Where its output belongs: its `target`, or its `template` where it has none, and nothing where it has
-    /// `skip_content_generation`.
-    pub fn target(&self) -> Option<&str> {
-        self.target.as_deref().filter(|_| self.stores_output)
+    /// A hash of everything in it that decides what models are asked, narratives that it plays included: 16 hexadecimal
+    /// digits of SHA-256.
+    pub fn version(&self) -> &str {
+        &self.version
     }
 
-    /// Whether anything of it belongs somewhere: its own output, or that of a narrative that it plays.
-    pub fn has_target(&self) -> bool {
-        self.target().is_some() || self.acts.iter().filter_map(Act::composes).any(Self::has_target)
+    /// Where its output belongs: its `target`, or its `template` where it has none, and nothing where it has
+    /// `skip_content_generation`.
+    pub fn target(&self) -> Option<&Target> {
+        self.target.as_ref().filter(|_| self.stores_output)
+    }
+
+    /// The tables that its output, or that of a narrative that it plays, belongs to.
+    pub fn targets(&self) -> BTreeSet<&str> {
+        let mut tables: BTreeSet<&str> = self.composed().flat_map(Self::targets).collect();
+        tables.extend(self.target().map(|target| target.table.as_str()));
+        tables
     }
 
     /// How it is repeated; `None` means once.
@@ -147,6 +180,11 @@ impl Narrative {
         self.budget
     }
 
+    /// What one run of it may use up.
+    pub fn spend(&self) -> Spend {
+        self.spend
+    }
+
     /// Its acts, in their order.
     pub fn acts(&self) -> &[Act] {
         &self.acts
@@ -157,29 +195,84 @@ impl Narrative {
         self.acts.iter().any(Act::calls_model)
     }
 
+    /// The commands for platforms that playing it runs, as platform and command.
+    pub fn commands(&self) -> BTreeSet<(&str, &str)> {
+        let own = self
+            .acts
+            .iter()
+            .flat_map(Act::inputs)
+            .filter_map(|input| match &input.source {
+                InputSource::Command(command) => Some((command.platform.as_str(), command.command.as_str())),
+                _ => None,
+            });
+        own.chain(self.composed().flat_map(Self::commands)).collect()
+    }
+
     /// The arguments without which it does not start, those of its composed narratives included.
     pub fn required_arguments(&self) -> BTreeSet<&str> {
-        let mut keys = BTreeSet::new();
+        let own = self
+            .acts
+            .iter()
+            .flat_map(Act::templates)
+            .flat_map(Template::required_arguments);
+        own.chain(self.composed().flat_map(Self::required_arguments)).collect()
+    }
+
+    /// The keys of the state that it reads.
+    pub fn state_keys(&self) -> BTreeSet<&str> {
+        let own = self.acts.iter().flat_map(Act::templates).flat_map(Template::state_keys);
+        own.chain(self.composed().flat_map(Self::state_keys)).collect()
+    }
+
+    /// Every table read of it and of the narratives that it plays, with where it is written.
+    pub fn tables(&self) -> Vec<(&Place, &TableQuery)> {
+        let own = self
+            .acts
+            .iter()
+            .flat_map(Act::inputs)
+            .filter_map(|input| match &input.source {
+                InputSource::Table(table) => Some((&table.place, &table.query)),
+                _ => None,
+            });
+        own.chain(self.composed().flat_map(Self::tables)).collect()
+    }
+
+    /// Every model that it and the narratives that it plays may ask, with where the act that asks is written and the kinds of
+    /// media that it sends.
+    pub fn models(&self) -> Vec<(&Place, &ModelChoice, BTreeSet<botticelli_llm::MediaKind>)> {
+        let mut models = Vec::new();
         for act in &self.acts {
-            match &act.work {
-                Work::Compose(child) => keys.extend(child.required_arguments()),
-                Work::Ask(question) => keys.extend(question.templates().flat_map(Template::required_arguments)),
-                Work::Fetch(_) => {}
+            if let Work::Ask(question) = &act.work {
+                let kinds: BTreeSet<_> = question.inputs.iter().filter_map(Input::media_kind).collect();
+                models.extend(question.models.iter().map(|choice| (&act.place, choice, kinds.clone())));
             }
         }
-        keys
+        models.extend(self.composed().flat_map(Self::models));
+        models
     }
 
     /// How many acts one round plays at most, those of its composed narratives counted as often as they are played.
     pub fn acts_of_a_round(&self) -> u64 {
         self.acts.iter().fold(0_u64, |sum, act| {
-            sum.saturating_add(act.composes().map_or(1, Narrative::planned_acts))
+            let inner = act
+                .composed()
+                .fold(0_u64, |sum, child| sum.saturating_add(child.planned_acts()));
+            let once = match act.work {
+                Work::Compose(_) => inner,
+                Work::Ask(_) | Work::Gather(_) => inner.saturating_add(1),
+            };
+            let times = act.repeat.as_ref().map_or(1, |repeat| repeat.iterations);
+            sum.saturating_add(once.saturating_mul(times.into()))
         })
     }
 
     /// The same of a run.
     pub(crate) fn planned_acts(&self) -> u64 {
         self.acts_of_a_round().saturating_mul(self.iterations(None).into())
+    }
+
+    fn composed(&self) -> impl Iterator<Item = &Self> {
+        self.acts.iter().flat_map(Act::composed)
     }
 }
 
@@ -189,65 +282,107 @@ impl Act {
         &self.name
     }
 
+    /// A hash of everything in it that decides what models are asked: 16 hexadecimal digits of SHA-256.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
     /// The narrative that it plays, if it is one.
     pub fn composes(&self) -> Option<&Narrative> {
         match &self.work {
             Work::Compose(narrative) => Some(narrative),
-            Work::Ask(_) | Work::Fetch(_) => None,
+            Work::Ask(_) | Work::Gather(_) => None,
         }
     }
 
     /// Whether playing it asks a model.
     pub fn calls_model(&self) -> bool {
-        match &self.work {
-            Work::Compose(narrative) => narrative.calls_model(),
-            Work::Ask(_) => true,
-            Work::Fetch(_) => false,
-        }
+        matches!(self.work, Work::Ask(_)) || self.composed().any(Narrative::calls_model)
     }
 
-    /// The model that it wants; `None` leaves it to the backend.
+    /// The models that it may ask, in the order in which they are tried; none where it asks none.
+    pub fn models(&self) -> &[ModelChoice] {
+        self.question().map_or(&[], |question| &question.models)
+    }
+
+    /// The model that it asks first; `None` leaves that to the settings.
     pub fn model(&self) -> Option<&str> {
-        self.question().and_then(|question| question.model.as_deref())
+        self.models().first()?.model.as_deref()
     }
 
     /// The JSON schema of its reply.
     pub fn schema(&self) -> Option<&Value> {
-        self.question().and_then(|question| question.schema.as_deref())
+        match &self.question()?.answer {
+            Answer::Schema(schema) => Some(schema),
+            Answer::Text | Answer::TextOrJson | Answer::Json => None,
+        }
     }
 
     /// The tables that it reads, in the order of its inputs.
     pub fn tables(&self) -> Vec<&TableQuery> {
+        let tables = self.inputs().iter().filter_map(|input| match &input.source {
+            InputSource::Table(table) => Some(&table.query),
+            _ => None,
+        });
+        tables.collect()
+    }
+
+    pub(crate) fn inputs(&self) -> &[Input] {
         match &self.work {
-            Work::Compose(_) => Vec::new(),
-            Work::Fetch(tables) => tables.iter().map(|table| &table.query).collect(),
-            Work::Ask(question) => question
-                .inputs
-                .iter()
-                .filter_map(|input| match &input.source {
-                    InputSource::Table(table) => Some(&table.query),
-                    InputSource::Text(_) => None,
-                })
-                .collect(),
+            Work::Compose(_) => &[],
+            Work::Gather(inputs) => inputs,
+            Work::Ask(question) => &question.inputs,
         }
+    }
+
+    /// The narratives that playing it plays.
+    fn composed(&self) -> impl Iterator<Item = &Narrative> {
+        let inputs = self.inputs().iter().filter_map(|input| match &input.source {
+            InputSource::Narrative { narrative, .. } => Some(&**narrative),
+            _ => None,
+        });
+        self.composes().into_iter().chain(inputs)
     }
 
     fn question(&self) -> Option<&Question> {
         match &self.work {
             Work::Ask(question) => Some(question),
-            Work::Compose(_) | Work::Fetch(_) => None,
+            Work::Compose(_) | Work::Gather(_) => None,
         }
     }
-}
 
-impl Question {
-    /// The texts that hold names.
-    fn templates(&self) -> impl Iterator<Item = &Template> {
-        let inputs = self.inputs.iter().filter_map(|input| match &input.source {
-            InputSource::Text(template) => Some(template),
-            InputSource::Table(_) => None,
-        });
-        self.system.iter().chain(inputs)
+    /// Everything of it that holds names.
+    pub(crate) fn templates(&self) -> Vec<&Template> {
+        let mut templates = Vec::new();
+        templates.extend(self.when.as_ref().map(Expression::template));
+        templates.extend(
+            self.repeat
+                .iter()
+                .filter_map(|repeat| repeat.until.as_ref())
+                .map(Expression::template),
+        );
+        if let Some(question) = self.question() {
+            templates.extend(&question.system);
+            templates.extend(
+                question
+                    .examples
+                    .iter()
+                    .flat_map(|example| [&example.user, &example.assistant]),
+            );
+        }
+        for input in self.inputs() {
+            match &input.source {
+                InputSource::Text(text) => templates.push(text),
+                InputSource::Media(MediaInput::Fetch { url, .. }) => templates.push(url),
+                InputSource::Command(command) => {
+                    for (_, argument) in &command.args {
+                        argument.collect_templates(&mut templates);
+                    }
+                }
+                InputSource::Media(MediaInput::Here(_)) | InputSource::Table(_) | InputSource::Narrative { .. } => {}
+            }
+        }
+        templates
     }
 }
 

@@ -1,81 +1,96 @@
 //! Texts with names in them.
+//!
+//! The language is Jinja's, as `minijinja` speaks it, and strict: what a name does not stand for is an error, and what it brings
+//! in is text and never read again. Before that, `translation` puts upstream's spellings into it.
 
-mod parsing;
-mod rendering;
+mod engine;
+mod names;
+mod tokens;
+mod translation;
+mod values;
 
-pub use rendering::TemplateError;
+pub(crate) use names::{Known, KnownAct, KnownReply, RESERVED};
+pub(crate) use values::{Reply, ReplyText, Values};
 
-pub(crate) use parsing::{RESERVED, is_reserved};
-pub(crate) use rendering::{Reply, Values};
+use std::{collections::BTreeSet, sync::Arc};
 
-/// A text whose names are known, in the order in which they are written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A text whose names are known.
+#[derive(Debug, Clone)]
 pub(crate) struct Template {
-    parts: Vec<Part>,
+    /// The text as it is written.
+    written: Arc<str>,
+    /// The same in Jinja's language; `None` when it holds no names, and stands for itself.
+    jinja: Option<Arc<str>>,
+    /// The names that it uses, without what follows them.
+    heads: BTreeSet<String>,
+    required_arguments: BTreeSet<String>,
+    state_keys: BTreeSet<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    Name(Placeholder),
-}
-
-/// One name in a text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Placeholder {
-    /// The byte in the text where it starts.
-    pub(crate) offset: usize,
-    /// What it stands for.
-    pub(crate) name: Name,
-}
-
-/// What a placeholder stands for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Name {
-    /// The reply of the act before.
-    Previous(Selection),
-    /// The reply of a named act.
-    Act(String, Selection),
-    /// The carousel's counter.
-    Iteration,
-    /// The carousel's end.
-    Iterations,
-    /// An argument of the run, with what stands in for it.
-    Argument { key: String, default: Option<String> },
-}
-
-/// Which part of a reply.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Selection {
-    /// All of its text.
-    Text,
-    /// The part of its JSON that these steps lead to.
-    Json(Vec<String>),
-}
+/// A condition.
+#[derive(Debug, Clone)]
+pub(crate) struct Expression(Template);
 
 /// A text that is not a template, and where.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SyntaxError {
-    /// The byte in the text where the mistake starts.
-    pub(crate) offset: usize,
+    /// The bytes of the text that are wrong.
+    pub(crate) range: std::ops::Range<usize>,
     /// What is wrong there.
     pub(crate) detail: String,
 }
 
+/// Why a template has no text in this run.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{detail} in `{text}`")]
+pub struct TemplateError {
+    /// What is wrong.
+    pub detail: String,
+    /// The beginning of the text that holds the template.
+    pub text: String,
+}
+
 impl Template {
-    /// The names in this text.
-    pub(crate) fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
-        self.parts.iter().filter_map(|part| match part {
-            Part::Name(placeholder) => Some(placeholder),
-            Part::Text(_) => None,
-        })
+    /// The text as it is written.
+    pub(crate) fn written(&self) -> &str {
+        &self.written
+    }
+
+    /// The text itself, if it holds no names.
+    pub(crate) fn fixed(&self) -> Option<&str> {
+        self.jinja.is_none().then_some(&*self.written)
+    }
+
+    /// A text without names.
+    pub(crate) fn literal(text: &str) -> Self {
+        Self {
+            written: Arc::from(text),
+            jinja: None,
+            heads: BTreeSet::new(),
+            required_arguments: BTreeSet::new(),
+            state_keys: BTreeSet::new(),
+        }
+    }
+
+    /// The names that it uses, without what follows them.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = &str> {
+        self.heads.iter().map(String::as_str)
     }
 
     /// The arguments without which this text cannot be rendered.
     pub(crate) fn required_arguments(&self) -> impl Iterator<Item = &str> {
-        self.placeholders().filter_map(|placeholder| match &placeholder.name {
-            Name::Argument { key, default: None } => Some(key.as_str()),
-            _ => None,
-        })
+        self.required_arguments.iter().map(String::as_str)
+    }
+
+    /// The keys of the state that it brings in.
+    pub(crate) fn state_keys(&self) -> impl Iterator<Item = &str> {
+        self.state_keys.iter().map(String::as_str)
+    }
+}
+
+impl Expression {
+    /// What it is written as.
+    pub(crate) fn template(&self) -> &Template {
+        &self.0
     }
 }

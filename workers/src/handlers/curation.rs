@@ -66,7 +66,7 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
         Some(failure) if review.verdicts.is_empty() => return Err(failure),
         // The verdicts so far are in their checkpoints and cost the next try nothing.
         Some(failure @ JobFailure::Retry { .. }) if !job.is_last_try() => return Err(failure),
-        Some(failure @ JobFailure::Interrupted) => return Err(failure),
+        Some(failure @ (JobFailure::Interrupted | JobFailure::Wait { .. })) => return Err(failure),
         // No try follows: what is decided counts, and the other posts wait for another job.
         Some(failure) => vec![failure.to_string()],
     };

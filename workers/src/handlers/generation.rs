@@ -136,12 +136,12 @@ const TARGET: &str = "potential_posts";
 fn drafts(outputs: &[Output]) -> Result<(Vec<Draft>, Vec<String>), JobFailure> {
     if let Some(elsewhere) = outputs
         .iter()
-        .find(|output| output.target.as_deref().is_some_and(|target| target != TARGET))
+        .find(|output| output.target.as_ref().is_some_and(|target| target.table != TARGET))
     {
         return Err(JobFailure::Discard(format!(
             "narrative `{}` has target `{}`, but a generation actor stores posts in `{TARGET}`; write `target = \"{TARGET}\"`",
             elsewhere.narrative,
-            elsewhere.target.as_deref().unwrap_or_default()
+            elsewhere.target.as_ref().map_or("", |target| &target.table)
         )));
     }
     let posts: Vec<&Output> = outputs.iter().filter(|output| output.target.is_some()).collect();
@@ -223,7 +223,14 @@ mod tests {
         Output {
             narrative: "tip".to_owned(),
             iteration: 1,
-            target: Some(TARGET.to_owned()),
+            version: String::new(),
+            act: "draft".to_owned(),
+            target: Some(botticelli_narrative::Target {
+                table: TARGET.to_owned(),
+                template: None,
+            }),
+            provider: None,
+            prompt_hash: None,
             text: text.to_owned(),
             json: None,
             model: None,

@@ -7,7 +7,8 @@
 use std::{sync::Arc, time::Duration};
 
 use botticelli_jobs::{BatchArgs, read_args};
-use botticelli_narrative::{Narrative, Ports, RunOptions};
+use botticelli_llm::Timeouts;
+use botticelli_narrative::{Narrative, OneModel, Ports, RunOptions};
 use botticelli_platforms::{Outgoing, Platform, Rejection, SendError, nonce_for};
 use botticelli_posts::{
     Delivery, DeliveryState, NewDelivery, begin_send, fail, in_hand, mark_unconfirmed, next_undelivered, plan,
@@ -134,20 +135,13 @@ async fn plan_next(
         pool: None,
         in_hand: Some(("approved_posts", &post.row)),
     };
+    let models = OneModel(&*shop.model);
     let ports = Ports {
-        model: &*shop.model,
         tables: &tables,
-        checkpoints: &NoCheckpoints,
+        ..Ports::bare(&models, &NoCheckpoints)
     };
-    let options = RunOptions {
-        args: serde_json::Map::new(),
-        step_prefix: String::new(),
-        act_timeout: shop.act_timeout,
-        seed: None,
-        iterations: None,
-        round: None,
-    };
-    let run = botticelli_narrative::run(narrative, &ports, &options, &mut |_, _| ())
+    let options = RunOptions::new(Timeouts::within(shop.act_timeout));
+    let run = botticelli_narrative::run(narrative, &ports, &options)
         .await
         .map_err(|error| JobFailure::discard(&error))?;
     let text = run

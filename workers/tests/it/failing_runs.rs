@@ -24,7 +24,6 @@ async fn a_model_that_answers_badly_fails_the_run_with_its_reason_and_is_asked_a
         (LlmReply::Html, "is unavailable"),
         (LlmReply::Close, "is unavailable"),
         (refused(500, "server_error"), "is unavailable"),
-        (refused(429, "rate_limit_exceeded"), "is unavailable"),
     ]
     .into_iter()
     .enumerate()
@@ -41,6 +40,24 @@ async fn a_model_that_answers_badly_fails_the_run_with_its_reason_and_is_asked_a
         assert!(runs[0].contains("`say`"), "the act is named: {runs:?}");
         assert_eq!(runs[1], "2|success|");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_rate_limit_lets_the_job_wait_and_costs_it_no_try() {
+    let bench = Bench::new().await;
+    bench.llm.reply_next(LlmReply::Status {
+        status: 429,
+        code: "rate_limit_exceeded".to_owned(),
+        retry_after: None,
+    });
+    bench.enqueue("say").await;
+    bench.ended(1).await;
+    let runs = bench.runs().await;
+    assert!(
+        runs[0].starts_with("1|interrupted|") && runs[0].contains("429"),
+        "{runs:?}"
+    );
+    assert_eq!(runs[1..], ["2|success|"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -8,7 +8,7 @@ use serde::{
 };
 use toml::Spanned;
 
-use super::TableEntry;
+use super::{CarouselEntry, Entries, InputEntry, SpendEntry};
 
 /// An act: one text or reference, a list of inputs, or a table.
 #[derive(Debug)]
@@ -24,72 +24,39 @@ pub(crate) enum ActEntry {
 pub(crate) struct ActTable {
     #[serde(default)]
     pub(crate) input: Vec<Spanned<InputEntry>>,
+    pub(crate) prompt: Option<Spanned<String>>,
     #[serde(alias = "narrative_ref")]
     pub(crate) narrative: Option<Spanned<String>>,
+    pub(crate) carousel: Option<Spanned<CarouselEntry>>,
+    pub(crate) extract_output: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub(crate) skip_content_generation: bool,
+    pub(crate) state_capture: Option<Entries<Spanned<String>>>,
+    pub(crate) when: Option<Spanned<String>>,
+    pub(crate) examples: Option<Vec<ExampleEntry>>,
+    pub(crate) schema: Option<Spanned<SchemaEntry>>,
+    pub(crate) spend: Option<SpendEntry>,
     pub(crate) model: Option<Spanned<String>>,
     pub(crate) temperature: Option<Spanned<f64>>,
     pub(crate) max_tokens: Option<Spanned<i64>>,
     pub(crate) system: Option<Spanned<String>>,
-    pub(crate) schema: Option<Spanned<SchemaEntry>>,
+    pub(crate) provider: Option<Spanned<String>>,
+    pub(crate) fallback: Option<Vec<Spanned<String>>>,
+    pub(crate) top_p: Option<Spanned<f64>>,
+    pub(crate) stop: Option<Vec<Spanned<String>>>,
+    pub(crate) seed: Option<Spanned<i64>>,
+    pub(crate) timeout: Option<Spanned<String>>,
+    pub(crate) history: Option<Spanned<HistoryEntry>>,
+    pub(crate) history_tokens: Option<Spanned<i64>>,
+    pub(crate) repairs: Option<Spanned<i64>>,
 }
 
-/// One input: a text or reference, or a table.
-#[derive(Debug)]
-pub(crate) enum InputEntry {
-    Text(String),
-    Table(Box<InputTable>),
-}
-
-/// `[[acts.NAME.input]]`.
+/// A question and its answer that a model is shown before it is asked.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct InputTable {
-    #[serde(rename = "type")]
-    pub(crate) kind: Option<Spanned<String>>,
-    #[serde(rename = "ref")]
-    pub(crate) reference: Option<Spanned<String>>,
-    pub(crate) content: Option<Spanned<String>>,
-    pub(crate) history_retention: Option<Spanned<String>>,
-    pub(crate) table_name: Option<Spanned<String>>,
-    pub(crate) columns: Option<Vec<Spanned<String>>>,
-    #[serde(rename = "where")]
-    pub(crate) filter: Option<Spanned<String>>,
-    pub(crate) limit: Option<Spanned<i64>>,
-    pub(crate) offset: Option<Spanned<i64>>,
-    pub(crate) order_by: Option<Spanned<String>>,
-    pub(crate) format: Option<Spanned<String>>,
-    pub(crate) required: Option<bool>,
-}
-
-impl InputTable {
-    /// The keys that only a table has, if this input is one.
-    pub(crate) fn table_entry(&self) -> Option<TableEntry> {
-        Some(TableEntry {
-            table_name: self.table_name.clone()?,
-            columns: self.columns.clone(),
-            filter: self.filter.clone(),
-            limit: self.limit.clone(),
-            offset: self.offset.clone(),
-            order_by: self.order_by.clone(),
-            format: self.format.clone(),
-            required: self.required,
-        })
-    }
-
-    /// The first key that only a table read may have, if any is written.
-    pub(crate) fn table_key(&self) -> Option<&'static str> {
-        let keys = [
-            (self.table_name.is_some(), "table_name"),
-            (self.columns.is_some(), "columns"),
-            (self.filter.is_some(), "where"),
-            (self.limit.is_some(), "limit"),
-            (self.offset.is_some(), "offset"),
-            (self.order_by.is_some(), "order_by"),
-            (self.format.is_some(), "format"),
-            (self.required.is_some(), "required"),
-        ];
-        keys.into_iter().find_map(|(written, key)| written.then_some(key))
-    }
+pub(crate) struct ExampleEntry {
+    pub(crate) user: Spanned<String>,
+    pub(crate) assistant: Spanned<String>,
 }
 
 /// An act's schema: the name of one in `[schemas]`, or the schema itself.
@@ -97,6 +64,17 @@ impl InputTable {
 pub(crate) enum SchemaEntry {
     Reference(String),
     Inline(toml::Table),
+}
+
+/// Which turns before it an act sees.
+#[derive(Debug)]
+pub(crate) enum HistoryEntry {
+    /// `full` or `none`.
+    Mode(String),
+    /// As many of the last acts.
+    Last(i64),
+    /// These acts.
+    Acts(Vec<Spanned<String>>),
 }
 
 impl<'de> Deserialize<'de> for ActEntry {
@@ -131,30 +109,6 @@ impl<'de> Deserialize<'de> for ActEntry {
     }
 }
 
-impl<'de> Deserialize<'de> for InputEntry {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct InputVisitor;
-
-        impl<'de> Visitor<'de> for InputVisitor {
-            type Value = InputEntry;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a text, a reference such as `tables.NAME`, or a table")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(InputEntry::Text(text.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                InputTable::deserialize(MapAccessDeserializer::new(map)).map(|table| InputEntry::Table(Box::new(table)))
-            }
-        }
-
-        deserializer.deserialize_any(InputVisitor)
-    }
-}
-
 impl<'de> Deserialize<'de> for SchemaEntry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct SchemaVisitor;
@@ -176,5 +130,37 @@ impl<'de> Deserialize<'de> for SchemaEntry {
         }
 
         deserializer.deserialize_any(SchemaVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for HistoryEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct HistoryVisitor;
+
+        impl<'de> Visitor<'de> for HistoryVisitor {
+            type Value = HistoryEntry;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("\"full\", \"none\", a number of acts, or a list of act names")
+            }
+
+            fn visit_str<E: Error>(self, mode: &str) -> Result<Self::Value, E> {
+                Ok(HistoryEntry::Mode(mode.to_owned()))
+            }
+
+            fn visit_i64<E: Error>(self, count: i64) -> Result<Self::Value, E> {
+                Ok(HistoryEntry::Last(count))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
+                let mut names = Vec::new();
+                while let Some(name) = sequence.next_element()? {
+                    names.push(name);
+                }
+                Ok(HistoryEntry::Acts(names))
+            }
+        }
+
+        deserializer.deserialize_any(HistoryVisitor)
     }
 }

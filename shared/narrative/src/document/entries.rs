@@ -9,7 +9,7 @@ use serde::{
 use toml::Spanned;
 
 /// A table from names to `T` that keeps the names' places and order.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Entries<T>(pub(crate) Vec<(Spanned<String>, T)>);
 
 impl<T> Entries<T> {

@@ -1,20 +1,17 @@
 //! What stands in `[narrative]` and `[narrative.NAME]`.
 
-use std::fmt;
-
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
-};
+use serde::Deserialize;
 use toml::Spanned;
 
-use super::{ActEntry, Entries};
+use super::{ActEntry, Entries, HistoryEntry, Toc};
 
 /// One narrative's own table.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Head {
     pub(crate) name: Option<Spanned<String>>,
+    /// Only in `[narratives.NAME]`: the file that the narrative stands in.
+    pub(crate) narrative: Option<Spanned<String>>,
     #[serde(default)]
     pub(crate) description: String,
     pub(crate) template: Option<Spanned<String>>,
@@ -23,16 +20,26 @@ pub(crate) struct Head {
     pub(crate) skip_content_generation: bool,
     pub(crate) carousel: Option<CarouselEntry>,
     pub(crate) budget: Option<BudgetEntry>,
+    pub(crate) toc: Option<Spanned<Toc>>,
+    #[serde(default)]
+    pub(crate) acts: Entries<Spanned<ActEntry>>,
+    pub(crate) spend: Option<SpendEntry>,
     pub(crate) model: Option<Spanned<String>>,
     pub(crate) temperature: Option<Spanned<f64>>,
     pub(crate) max_tokens: Option<Spanned<i64>>,
     pub(crate) system: Option<Spanned<String>>,
-    pub(crate) toc: Option<Spanned<Toc>>,
-    #[serde(default)]
-    pub(crate) acts: Entries<Spanned<ActEntry>>,
+    pub(crate) provider: Option<Spanned<String>>,
+    pub(crate) fallback: Option<Vec<Spanned<String>>>,
+    pub(crate) top_p: Option<Spanned<f64>>,
+    pub(crate) stop: Option<Vec<Spanned<String>>>,
+    pub(crate) seed: Option<Spanned<i64>>,
+    pub(crate) timeout: Option<Spanned<String>>,
+    pub(crate) history: Option<Spanned<HistoryEntry>>,
+    pub(crate) history_tokens: Option<Spanned<i64>>,
+    pub(crate) repairs: Option<Spanned<i64>>,
 }
 
-/// How often a narrative is repeated.
+/// How often a narrative or an act is repeated.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct CarouselEntry {
@@ -41,6 +48,7 @@ pub(crate) struct CarouselEntry {
     #[serde(default)]
     pub(crate) continue_on_error: bool,
     pub(crate) budget: Option<BudgetEntry>,
+    pub(crate) until: Option<Spanned<String>>,
 }
 
 /// Shares of a provider's limits.
@@ -55,40 +63,20 @@ pub(crate) struct BudgetEntry {
     pub(crate) requests_per_day: Option<Spanned<f64>>,
 }
 
-/// The order of acts: an array, or a table with that array as `order`.
-#[derive(Debug)]
-pub(crate) struct Toc(pub(crate) Vec<Spanned<String>>);
-
-impl<'de> Deserialize<'de> for Toc {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TocVisitor)
-    }
-}
-
-struct TocVisitor;
-
-#[derive(Deserialize)]
+/// What a run, or an act of it, may use up.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct TocTable {
-    order: Vec<Spanned<String>>,
+pub(crate) struct SpendEntry {
+    pub(crate) tokens: Option<Spanned<i64>>,
+    pub(crate) calls: Option<Spanned<i64>>,
+    pub(crate) usd: Option<Spanned<f64>>,
 }
 
-impl<'de> Visitor<'de> for TocVisitor {
-    type Value = Toc;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of act names, or a table with that list as `order`")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self::Value, A::Error> {
-        let mut order = Vec::new();
-        while let Some(act) = sequence.next_element()? {
-            order.push(act);
-        }
-        Ok(Toc(order))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        TocTable::deserialize(MapAccessDeserializer::new(map)).map(|table| Toc(table.order))
-    }
+/// `[config.PROVIDER]`: what holds for every act of the file that says nothing else.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FileDefaults {
+    pub(crate) model: Option<Spanned<String>>,
+    pub(crate) temperature: Option<Spanned<f64>>,
+    pub(crate) max_tokens: Option<Spanned<i64>>,
 }

@@ -1,8 +1,8 @@
 //! Why a run ended early.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
-use botticelli_llm::LlmError;
+use botticelli_llm::{ErrorClass, LlmError};
 
 use crate::{ports::PortError, template::TemplateError};
 
@@ -11,7 +11,7 @@ use crate::{ports::PortError, template::TemplateError};
 #[non_exhaustive]
 pub enum RunError {
     /// The run lacks arguments that the narrative's texts need.
-    #[error("narrative `{narrative}` needs the run arguments `{}`; pass them, or write `{{{{args.KEY|default}}}}`", keys.join("`, `"))]
+    #[error("narrative `{narrative}` needs the run arguments `{}`; pass them, or write `{{{{ args.KEY | default(\"…\") }}}}`", keys.join("`, `"))]
     MissingArguments {
         /// The narrative.
         narrative: String,
@@ -36,6 +36,15 @@ pub enum RunError {
         /// How often it is repeated.
         iterations: u32,
     },
+    /// The state that the narrative's texts need could not be read.
+    #[error("the state that narrative `{narrative}` needs could not be read")]
+    State {
+        /// The narrative.
+        narrative: String,
+        /// The reader's error.
+        #[source]
+        source: PortError,
+    },
     /// An act failed.
     #[error("act {number} `{act}` of narrative `{narrative}` failed")]
     Act {
@@ -55,9 +64,31 @@ pub enum RunError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ActFailure {
-    /// The model gave no answer.
+    /// No model gave an answer that can be used.
     #[error(transparent)]
     Model(#[from] LlmError),
+    /// No configured model can be asked.
+    #[error("{0}")]
+    NoModel(String),
+    /// A provider's rate limit is used up for now.
+    #[error("{why}; the act waits for {after:?}")]
+    Wait {
+        /// Which limit.
+        why: String,
+        /// For how long.
+        after: Duration,
+    },
+    /// A budget is used up.
+    #[error("{why}")]
+    Exhausted {
+        /// Which budget.
+        why: String,
+        /// How long until it is open again; `None` when it never is by itself.
+        after: Option<Duration>,
+    },
+    /// What a call may use up could not be set aside, or what it used could not be recorded.
+    #[error("no account could be kept of a call, so it is not made")]
+    Ledger(#[source] PortError),
     /// A text could not be filled in.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -79,6 +110,32 @@ pub enum ActFailure {
         #[source]
         source: PortError,
     },
+    /// A command that the act needs failed.
+    #[error("command `{command}` failed; write `required = false` where that is fine")]
+    Command {
+        /// The command.
+        command: String,
+        /// The runner's error.
+        #[source]
+        source: PortError,
+    },
+    /// A picture, sound, film or document could not be fetched.
+    #[error("`{url}` could not be fetched")]
+    Media {
+        /// Where from.
+        url: String,
+        /// The fetcher's error.
+        #[source]
+        source: PortError,
+    },
+    /// A part of the reply that is to be kept in the state is not there.
+    #[error("the reply has no `{path}`, which `state_capture` wants to keep as `{key}`")]
+    NoCapture {
+        /// The key.
+        key: String,
+        /// The path.
+        path: String,
+    },
     /// The record of the act could not be loaded or saved.
     #[error("checkpoint `{step}` could not be loaded or saved")]
     Checkpoint {
@@ -95,7 +152,7 @@ impl RunError {
     pub fn failure(&self) -> Option<&ActFailure> {
         match self {
             Self::Act { failure, .. } => Some(failure),
-            Self::MissingArguments { .. } | Self::Iterations { .. } | Self::Round { .. } => None,
+            Self::MissingArguments { .. } | Self::Iterations { .. } | Self::Round { .. } | Self::State { .. } => None,
         }
     }
 
@@ -107,12 +164,27 @@ impl RunError {
         }
     }
 
-    /// Whether another repetition may fare better. A port that fails does so for the whole run.
+    /// Whether another repetition may fare better. A port that fails does so for the whole run, and so do limits.
     pub(super) fn is_of_one_repetition(&self) -> bool {
         match self.failure() {
-            Some(ActFailure::Table { .. } | ActFailure::Checkpoint { .. }) | None => false,
+            None
+            | Some(
+                ActFailure::Table { .. }
+                | ActFailure::Checkpoint { .. }
+                | ActFailure::Ledger(_)
+                | ActFailure::Wait { .. }
+                | ActFailure::Exhausted { .. }
+                | ActFailure::NoModel(_),
+            ) => false,
+            // All repetitions would run into it, and each would be counted as failed for good.
+            Some(ActFailure::Model(error)) => error.class != ErrorClass::RateLimited,
             Some(
-                ActFailure::Model(_) | ActFailure::Template(_) | ActFailure::BlankPrompt | ActFailure::NoRows { .. },
+                ActFailure::Template(_)
+                | ActFailure::BlankPrompt
+                | ActFailure::NoRows { .. }
+                | ActFailure::Command { .. }
+                | ActFailure::Media { .. }
+                | ActFailure::NoCapture { .. },
             ) => true,
         }
     }

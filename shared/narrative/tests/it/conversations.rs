@@ -92,7 +92,7 @@ narrative = 'named'
         .map(|output| {
             (
                 output.narrative.as_str(),
-                output.target.as_deref(),
+                output.target.as_ref().map(|target| target.table.as_str()),
                 output.text.as_str(),
             )
         })

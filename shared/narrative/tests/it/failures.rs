@@ -24,7 +24,7 @@ async fn the_model_s_error_is_kept_as_the_cause() {
 
 #[tokio::test]
 async fn blank_answers_and_prompts_are_failures() {
-    let text = "[narrative.n]\ntoc = ['a']\n[acts]\na = '{{args.x| }}'\n";
+    let text = "[narrative.n]\ntoc = ['a']\n[acts]\na = '''{{ args.x | default(\" \") }}'''\n";
     let error = Stage::saying(["one"]).play(text).await.unwrap_err();
     assert!(matches!(error.failure(), Some(ActFailure::BlankPrompt)), "{error:?}");
 
@@ -38,7 +38,7 @@ async fn blank_answers_and_prompts_are_failures() {
 #[tokio::test]
 async fn an_answer_without_the_json_that_was_asked_for_is_a_failure() {
     let text = "[narrative.n]\ntoc = ['a']\n[acts.a]\ninput = ['A']\nschema = { type = 'object' }\n";
-    let error = Stage::saying(["not json"]).play(text).await.unwrap_err();
+    let error = Stage::saying(["not json", "nor this"]).play(text).await.unwrap_err();
     assert_eq!(error.llm_error().unwrap().class, ErrorClass::Malformed, "{error:?}");
 }
 

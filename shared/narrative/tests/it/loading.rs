@@ -128,7 +128,10 @@ file = "logo.png"
 mime = "image/png"
 "#;
     let narrative = file(text).narrative(None).unwrap();
-    assert_eq!(narrative.target(), Some("out_table"));
+    assert_eq!(
+        narrative.target().map(|target| target.table.as_str()),
+        Some("out_table")
+    );
     assert!(narrative.calls_model());
     let carousel = narrative.carousel().unwrap();
     assert_eq!((carousel.iterations, carousel.estimated_tokens_per_iteration), (3, 500));
@@ -182,7 +185,12 @@ fn output_goes_to_the_target_else_to_the_template_and_nowhere_when_generation_is
         ("target = 'a'\nskip_content_generation = true", None),
     ] {
         let text = format!("[narrative.n]\ntoc = ['x']\n{keys}\n[acts]\nx = 'X'\n");
-        assert_eq!(file(&text).narrative(None).unwrap().target(), expected, "{keys}");
+        let narrative = file(&text).narrative(None).unwrap();
+        assert_eq!(
+            narrative.target().map(|target| target.table.as_str()),
+            expected,
+            "{keys}"
+        );
     }
 }
 

@@ -2,15 +2,23 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that meets an error has failed")]
 
+mod answers;
 mod carousels;
 mod conversations;
 mod failures;
+mod fallbacks;
+mod histories;
 mod hostile_documents;
+mod inputs;
 mod loading;
+mod references;
 mod refusals;
+mod repetitions;
 mod resuming;
 mod shipped_narratives;
 mod stage;
+mod stages;
+mod surroundings;
 mod tables;
 mod template_refusals;
 mod templates;

@@ -11,10 +11,23 @@ pub(crate) fn refusal(text: &str) -> String {
 
 /// Checks documents that begin with a narrative of the one act `a`.
 pub(crate) fn check(cases: &[(&str, &str)]) {
-    for (rest, expected) in cases {
-        let text = format!("[narrative.n]\ntoc = ['a']\n{rest}");
-        assert_eq!(refusal(&text), *expected, "{text}");
-    }
+    let cases: Vec<(String, &str)> = cases
+        .iter()
+        .map(|(rest, expected)| (format!("[narrative.n]\ntoc = ['a']\n{rest}"), *expected))
+        .collect();
+    check_all(&cases);
+}
+
+/// Checks whole documents, and shows everything that is said otherwise than expected.
+pub(crate) fn check_all(cases: &[(String, &str)]) {
+    let otherwise: Vec<String> = cases
+        .iter()
+        .filter_map(|(text, expected)| {
+            let told = refusal(text);
+            (told != *expected).then(|| format!("{text}\n  said: {told}\n  wanted: {expected}"))
+        })
+        .collect();
+    assert!(otherwise.is_empty(), "{}", otherwise.join("\n"));
 }
 
 #[test]
@@ -34,103 +47,99 @@ fn misspelt_keys_are_refused_with_the_right_one() {
         ),
         (
             "[act]\na = 'A'\n",
-            "`n.toml`:3:2: unknown key `act`; did you mean `acts`?",
+            "`n.toml`:2:8: unknown act `a`; there are none\n`n.toml`:3:2: key `act` is not accepted; write `[acts.NAME]`",
         ),
         (
             "[carousel]\n",
-            "`n.toml`:3:2: unknown key `carousel`; the keys here are `narrative`, `toc`, `acts`, `tables`, `schemas`, `bots`, `media`",
+            "`n.toml`:2:8: unknown act `a`; there are none\n`n.toml`:3:2: unknown key `carousel`; the keys here are `narrative`, `narratives`, `toc`, `acts`, `tables`, `schemas`, `bots`, `media`, `config`",
         ),
     ]);
 }
 
 #[test]
-fn keys_that_never_did_anything_are_refused_with_what_to_write_instead() {
+fn keys_of_other_tools_are_refused_with_what_to_write_instead() {
     check(&[
         (
-            "[acts]\na = 'A'\n[tables.t]\ntable_name = 't'\nwhere_clause = 'x'\n",
-            "`n.toml`:7:1: key `where_clause` is not accepted: write `where`",
+            "title = 'T'\n[acts]\na = 'A'\n",
+            "`n.toml`:3:1: key `title` is not accepted; say it in `description`",
         ),
         (
-            "[acts.a]\ninput = [{ table_name = 't', pull_and_delete = true }]\n",
-            "`n.toml`:4:30: key `pull_and_delete` is not accepted: reading never deletes; a post changes its state instead",
+            "[acts.a]\ninputs = ['A']\ninput = ['A']\n",
+            "`n.toml`:4:1: key `inputs` is not accepted; write `input`",
         ),
         (
-            "[acts]\na = 'A'\n[tables.t]\ntable_name = 't'\nsample = 3\n",
-            "`n.toml`:7:1: key `sample` is not accepted: rows come in the order of `order_by`; limit them with `limit`",
+            "[acts.a]\ninput = ['A']\nconfig = { model = 'm' }\n",
+            "`n.toml`:5:1: key `config` is not accepted; write `model`, `temperature` and `max_tokens` in the act itself",
         ),
         (
-            "[acts]\na = 'A'\n[tables.t]\ntable_name = 't'\nalias = 'x'\n",
-            "`n.toml`:7:1: key `alias` is not accepted: a table is called by its name in `[tables]`",
+            "[acts.a]\ninput = ['A']\nrole = 'system'\n",
+            "`n.toml`:5:1: key `role` is not accepted; write what the system says in `system`, and the rest in `prompt` or `input`",
         ),
         (
-            "[acts]\na = 'A'\n[tables.t]\ntable_name = 't'\nhistory_retention = 'drop'\n",
-            "`n.toml`:7:1: key `history_retention` is not accepted: it belongs in an act's input that refers to the table",
-        ),
-        (
-            "[acts.a]\ninput = ['A']\nextract_output = true\n",
-            "`n.toml`:5:1: key `extract_output` is not accepted: give the act a `schema`, and its reply is JSON; without one it is text",
-        ),
-        (
-            "[acts.a]\ninput = ['A']\n[acts.a.carousel]\niterations = 2\n",
-            "`n.toml`:5:9: key `carousel` is not accepted: to repeat an act, write it as a narrative with a `carousel` and compose that",
-        ),
-        (
-            "[acts]\na = 'A'\n[config.gemini]\nmodel = 'm'\n",
-            "`n.toml`:5:2: key `config` is not accepted: write `model`, `temperature` and `max_tokens` in the narrative or the act; the provider is chosen in the settings",
-        ),
-        (
-            "[acts]\na = 'A'\n[narratives.x]\nnarrative = 'other'\n",
-            "`n.toml`:5:2: key `narratives` is not accepted: write the narrative in this file as `[narrative.NAME]` and compose it with `narrative = \"NAME\"`",
-        ),
-        (
-            "[acts.a]\ninput = [{ type = 'image', url = 'x' }]\n",
-            "`n.toml`:4:28: key `url` is not accepted: pictures, sounds and files are not sent to models yet; write the text in `content`",
-        ),
-        (
-            "[acts.a]\ninput = [{ platform = 'discord', command = 'x' }]\n",
-            "`n.toml`:4:12: key `platform` is not accepted: acts do not run platform commands; approved posts are sent by posting jobs",
+            "[acts]\na = 'A'\n[[steps]]\nx = 1\n",
+            "`n.toml`:5:3: key `steps` is not accepted; write each step as `[acts.NAME]`, and their order in `toc`",
         ),
     ]);
     assert_eq!(
-        refusal("[toc]\norder = ['a']\ncarousel = 1\n[narrative]\nname = 'n'\n"),
-        "`n.toml`:3:1: key `carousel` is not accepted: it belongs in `[narrative.carousel]`"
+        refusal("[toc]\norder = ['a']\ncarousel = 1\n[narrative]\nname = 'n'\n[acts]\na = 'A'\n"),
+        "`n.toml`:3:1: key `carousel` is not accepted; it belongs in `[narrative.carousel]`"
     );
 }
 
 #[test]
-fn inputs_that_are_not_played_yet_are_refused() {
+fn every_mistake_of_a_file_is_named_and_none_that_only_follows() {
+    let text = "
+[narrative.n]
+toc = ['a', 'b', 'gone']
+temperature = 9
+[acts]
+b = 'About {{c}} and {{ a | shout }}'
+[acts.a]
+input = [{ contnt = 'A' }]
+[tables.t]
+table_name = 'T'
+where = 'x ='
+";
+    assert_eq!(
+        refusal(text).lines().collect::<Vec<_>>(),
+        [
+            "`n.toml`:3:18: unknown act `gone`; there are `a`, `b`",
+            "`n.toml`:4:15: `temperature` is 9; it must be from 0 to 2",
+            "`n.toml`:6:14: unknown name `c`; there are `a`, `previous`, `iteration`, `iterations`, `args.KEY`, `env:VAR`, `state:KEY`",
+            "`n.toml`:6:29: unknown filter `shout`; the filters and tests are those of Jinja",
+            "`n.toml`:8:12: unknown key `contnt`; did you mean `content`?",
+            "`n.toml`:10:14: table `T` is not a name; use lower-case letters, digits and `_`, at most 63, and no digit first",
+            "`n.toml`:11:13: expected a value; `where` is `COLUMN OPERATOR VALUE` joined by `and`, where the operator is one of = != < <= > >= like, or `COLUMN is [not] null`, and a value is 'text', a number, true or false",
+        ]
+    );
+}
+
+#[test]
+fn inputs_must_refer_to_what_exists() {
     check(&[
         (
-            "[acts]\na = 'bots.send'\n[bots.send]\nplatform = 'discord'\ncommand = 'c'\n",
-            "`n.toml`:4:5: `bots.send` cannot be an input: acts do not run platform commands; approved posts are sent by posting jobs",
-        ),
-        (
             "[acts]\na = ['A', 'media.logo']\n",
-            "`n.toml`:4:11: `media.logo` cannot be an input: pictures, sounds and files are not sent to models yet; write the text itself",
+            "`n.toml`:4:11: unknown media `logo`; there are none",
         ),
         (
             "[acts]\na = 'narrative:other'\n",
-            "`n.toml`:4:5: `narrative:other` cannot be an input: other files are not played; write the narrative in this file and compose it with `narrative = \"NAME\"`",
+            "`n.toml`:4:5: other files are not read here",
         ),
         (
             "[acts]\na = 'narratives.other'\n",
-            "`n.toml`:4:5: `narratives.other` cannot be an input: other files are not played; write the narrative in this file and compose it with `narrative = \"NAME\"`",
+            "`n.toml`:4:5: unknown narrative `other`; there are `n`",
         ),
         (
             "[acts.a]\ninput = [{ type = 'bot_command' }]\n",
-            "`n.toml`:4:19: an input cannot have the type `bot_command`: acts do not run platform commands; approved posts are sent by posting jobs",
+            "`n.toml`:4:10: an input of type `bot_command` wants `platform` and `command`",
         ),
         (
             "[acts.a]\ninput = [{ type = 'image' }]\n",
-            "`n.toml`:4:19: an input cannot have the type `image`: pictures, sounds and files are not sent to models yet; write a `text`",
+            "`n.toml`:4:10: an input of type `image` wants exactly one of `url`, `file` and `base64`",
         ),
         (
             "[acts.a]\ninput = [{ type = 'tabel' }]\n",
             "`n.toml`:4:19: an input cannot have the type `tabel`; did you mean `table`?",
-        ),
-        (
-            "[acts.a]\ninput = [{ content = 'A', history_retention = 'summary' }]\n",
-            "`n.toml`:4:47: `history_retention` cannot be `summary`: inputs are not summarised yet; write `full` or `drop`",
         ),
         (
             "[acts.a]\ninput = [{ content = 'A', history_retention = 'ful' }]\n",
@@ -138,7 +147,7 @@ fn inputs_that_are_not_played_yet_are_refused() {
         ),
         (
             "[acts.a]\ninput = [{ ref = 'somewhere' }]\n",
-            "`n.toml`:4:18: `somewhere` cannot be an input: write `tables.NAME`",
+            "`n.toml`:4:18: `somewhere` cannot be an input; write `tables.NAME`, `bots.NAME`, `media.NAME` or `narratives.NAME`",
         ),
     ]);
 }
@@ -177,27 +186,23 @@ fn acts_and_inputs_must_make_sense() {
         ),
         (
             "[acts.a]\ninput = [{ }]\n",
-            "`n.toml`:4:10: the input wants `content`, `ref` or `table_name`",
+            "`n.toml`:4:10: the input wants `content`, `file`, `ref`, `table_name` or `command`",
         ),
         (
             "[acts.a]\ninput = [{ content = 'A', limit = 3 }]\n",
-            "`n.toml`:4:10: an input of type `text` has no `limit`; leave it out",
+            "`n.toml`:4:35: an input of type `text` has no `limit`; leave it out",
         ),
         (
             "[acts.a]\ninput = [{ ref = 'tables.t', limit = 3 }]\n",
-            "`n.toml`:4:10: an input with `ref` has no `limit`; leave it out",
-        ),
-        (
-            "[acts.a]\ninput = ['tables.t']\nmodel = 'm'\n[tables.t]\ntable_name = 't'\n",
-            "`n.toml`:5:9: act `a` has no text, so no model is asked and `model` means nothing",
+            "`n.toml`:4:38: an input with `ref` has no `limit`; leave it out",
         ),
         (
             "[acts.'b c']\ninput = ['A']\n",
-            "`n.toml`:3:7: act `b c` cannot be called so; use at most 63 letters, digits, `_` and `-`",
+            "`n.toml`:2:8: unknown act `a`; there are `b c`\n`n.toml`:3:7: act `b c` cannot be called so; use at most 63 letters, digits, `_` and `-`",
         ),
         (
             "[acts]\nprevious = 'A'\n",
-            "`n.toml`:4:1: act `previous` cannot be called so; templates give `previous`, `iteration`, `iterations`, `args` a meaning",
+            "`n.toml`:2:8: unknown act `a`; there are `previous`\n`n.toml`:4:1: act `previous` cannot be called so; templates give `previous`, `iteration`, `iterations`, `repetition`, `repetitions`, `args`, `acts`, `env`, `state`, `loop`, `true`, `false` a meaning",
         ),
         (
             "[acts.a]\ninput = ['A']\nschema = 'schemas.pst'\n[schemas.post]\ntype = 'object'\n",
@@ -278,8 +283,8 @@ fn numbers_must_be_in_range() {
 
 #[test]
 fn narratives_must_fit_together() {
-    for (text, expected) in [
-        ("[acts]\na = 'A'\n", "`n.toml`:1:1: missing key `narrative`"),
+    let cases = [
+        ("[acts]\na = 'A'\n", "`n.toml`:1:1: the file has no narrative; write `[narrative]` with `name`, or `[narrative.NAME]` for each of several"),
         (
             "toc = []\n[narrative]\nname = 'n'\n",
             "`n.toml`:1:7: the `toc` of narrative `n` is empty; name its acts in order",
@@ -329,10 +334,6 @@ fn narratives_must_fit_together() {
             "`n.toml`:8:13: narratives compose each other in a circle: `n` -> `m` -> `n`",
         ),
         (
-            "[narrative.n]\ntoc = ['a']\n[narrative.m]\ntoc = ['b']\n[acts]\nb = 'B'\n[acts.a]\nnarrative = 'm'\nmodel = 'x'\n",
-            "`n.toml`:9:9: act `a` plays narrative `m`, so it has no `model`; write it there",
-        ),
-        (
             "[narrative.n]\ntoc = ['a']\n[narrative.m]\ntoc = ['b']\n[acts]\nb = 'B'\n[acts.a]\nnarrative = 'm'\ninput = ['x']\n",
             "`n.toml`:9:10: act `a` plays narrative `m`, so it has no `input`; write it there",
         ),
@@ -340,9 +341,9 @@ fn narratives_must_fit_together() {
             "[narrative.n]\ntoc = ['a']\ncarousel = { iterations = 1000 }\n[narrative.m]\ntoc = ['b']\ncarousel = { iterations = 11 }\n[acts]\nb = 'B'\n[acts.a]\nnarrative = 'm'\n",
             "`n.toml`:1:12: one run of narrative `n` would play 11000 acts; at most 10000 are allowed",
         ),
-    ] {
-        assert_eq!(refusal(text), expected, "{text}");
-    }
+    ]
+    .map(|(text, expected)| (text.to_owned(), expected));
+    check_all(&cases);
 }
 
 #[test]

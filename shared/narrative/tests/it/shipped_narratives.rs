@@ -41,7 +41,10 @@ async fn a_batch_is_one_round_of_three_posts() {
         .collect();
     assert_eq!(outputs, [(1, "question"), (1, "tip"), (1, "welcome")]);
     for output in &run.outputs {
-        assert_eq!(output.target.as_deref(), Some("potential_posts"));
+        assert_eq!(
+            output.target.as_ref().map(|target| target.table.as_str()),
+            Some("potential_posts")
+        );
         assert_eq!(output.json, serde_json::from_str(POST).unwrap());
     }
     assert!(
@@ -50,7 +53,10 @@ async fn a_batch_is_one_round_of_three_posts() {
         stage.prompt(1)
     );
     let batch = file(GENERATION).narrative(Some("batch_generate")).unwrap();
-    assert_eq!(batch.target(), Some("potential_posts"));
+    assert_eq!(
+        batch.target().map(|target| target.table.as_str()),
+        Some("potential_posts")
+    );
 }
 
 #[test]
@@ -92,7 +98,10 @@ async fn a_review_shows_the_model_one_post_and_gives_a_verdict() {
         "{}",
         stage.prompt(0)
     );
-    assert_eq!(run.outputs[0].target.as_deref(), Some("approved_posts"));
+    assert_eq!(
+        run.outputs[0].target.as_ref().map(|target| target.table.as_str()),
+        Some("approved_posts")
+    );
     assert_eq!(run.outputs[0].json.as_ref().unwrap()["verdict"], "approve");
 
     let curate = file(CURATION).narrative(Some("curate")).unwrap();

@@ -6,17 +6,21 @@ use std::{
     time::Duration,
 };
 
-use botticelli_llm::{ErrorClass, Finish, LanguageModel, LlmError, Reply, ReplyFuture, Request, Usage};
+use botticelli_llm::{ErrorClass, Finish, LanguageModel, LlmError, Reply, ReplyFuture, Request, Timeouts, Usage};
 use botticelli_narrative::{
-    ActRecord, Checkpoints, NarrativeRun, PortError, PortFuture, Ports, Row, RunError, RunOptions, TableQuery,
-    TableReader, parse, run,
+    ActRecord, Audience, Checkpoints, NarrativeRun, OneModel, PortError, PortFuture, Ports, Receipt, Row, RunError,
+    RunOptions, Surroundings, TableQuery, TableReader, open, run,
 };
 use serde_json::{Value, json};
+
+use crate::surroundings::{Shelf, World};
 
 /// What the scripted model does next.
 pub(crate) enum Line {
     Say(&'static str),
     Fail,
+    /// The call fails so.
+    FailAs(ErrorClass),
 }
 
 #[derive(Default)]
@@ -29,6 +33,9 @@ pub(crate) struct Stage {
     pub(crate) heard: Mutex<Vec<(String, bool)>>,
     /// Steps whose records cannot be saved.
     pub(crate) full: Vec<String>,
+    pub(crate) world: World,
+    pub(crate) files: Shelf,
+    pub(crate) receipts: Mutex<Vec<(String, Receipt)>>,
 }
 
 impl Stage {
@@ -59,16 +66,23 @@ impl Stage {
         name: Option<&str>,
         options: &RunOptions,
     ) -> Result<NarrativeRun, RunError> {
-        let narrative = parse("test.toml", text).and_then(|file| file.narrative(name)).unwrap();
+        let surroundings = Surroundings {
+            files: Some(&self.files),
+            ..Surroundings::default()
+        };
+        let narrative = open("test.toml", text, &surroundings)
+            .and_then(|file| file.narrative(name))
+            .unwrap();
+        let models = OneModel(self);
         let ports = Ports {
-            model: self,
             tables: self,
-            checkpoints: self,
+            commands: &self.world,
+            media: &self.world,
+            state: &self.world,
+            audience: self,
+            ..Ports::bare(&models, self)
         };
-        let mut on_act = |record: &ActRecord, resumed: bool| {
-            self.heard.lock().unwrap().push((record.act.clone(), resumed));
-        };
-        run(&narrative, &ports, options, &mut on_act).await
+        run(&narrative, &ports, options).await
     }
 
     /// The conversations that the model was asked to continue, one line per message.
@@ -93,11 +107,7 @@ impl Stage {
 pub(crate) fn options(args: Value) -> RunOptions {
     RunOptions {
         args: serde_json::from_value(args).unwrap(),
-        step_prefix: String::new(),
-        act_timeout: Duration::from_mins(1),
-        seed: None,
-        iterations: None,
-        round: None,
+        ..RunOptions::new(Timeouts::within(Duration::from_mins(1)))
     }
 }
 
@@ -120,6 +130,7 @@ impl LanguageModel for Stage {
                     request_id: None,
                     remaining: None,
                 }),
+                Some(Line::FailAs(class)) => Err(LlmError::new(class, "script", "as told")),
                 Some(Line::Fail) | None => Err(LlmError::new(ErrorClass::Overloaded, "script", "no line left")),
             }
         })
@@ -131,12 +142,13 @@ impl LanguageModel for Stage {
 }
 
 impl TableReader for Stage {
-    fn read<'a>(&'a self, query: &'a TableQuery) -> PortFuture<'a, Vec<Row>> {
+    fn read<'a>(&'a self, query: &'a TableQuery) -> PortFuture<'a, Option<Vec<Row>>> {
         Box::pin(async move {
             self.queries.lock().unwrap().push(query.clone());
             self.rows
                 .get(&query.table)
                 .cloned()
+                .map(Some)
                 .ok_or_else(|| PortError::new(format!("no table `{}`", query.table)))
         })
     }
@@ -147,8 +159,10 @@ impl Checkpoints for Stage {
         Box::pin(async move { Ok(self.records.lock().unwrap().get(step).cloned()) })
     }
 
-    fn save<'a>(&'a self, step: &'a str, record: &'a ActRecord) -> PortFuture<'a, ()> {
+    fn save<'a>(&'a self, step: &'a str, record: &'a ActRecord, receipts: &'a [Receipt]) -> PortFuture<'a, ()> {
         Box::pin(async move {
+            let paid = receipts.iter().map(|receipt| (step.to_owned(), receipt.clone()));
+            self.receipts.lock().unwrap().extend(paid);
             if self.full.iter().any(|full| full == step) {
                 return Err(PortError::new("the lease is lost"));
             }
@@ -156,5 +170,11 @@ impl Checkpoints for Stage {
             assert!(earlier.is_none(), "step `{step}` was saved twice");
             Ok(())
         })
+    }
+}
+
+impl Audience for Stage {
+    fn ended(&self, _: &str, record: &ActRecord, is_resumed: bool) {
+        self.heard.lock().unwrap().push((record.act.clone(), is_resumed));
     }
 }

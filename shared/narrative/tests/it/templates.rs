@@ -6,7 +6,7 @@ use crate::stage::{Stage, options};
 
 fn document(prompt: &str) -> String {
     format!(
-        "[narrative.n]\ncarousel = {{ iterations = 2 }}\ntoc = ['idea', 'post', 'last']\n[acts]\nidea = 'Idea?'\nlast = '''{prompt}'''\n[acts.post]\ninput = ['Post?']\nschema = {{ type = 'object' }}\n"
+        "[narrative.n]\ncarousel = {{ iterations = 2 }}\ntoc = ['idea', 'post', 'last']\n[acts]\nidea = 'Idea?'\nlast = '''\n{prompt}'''\n[acts.post]\ninput = ['Post?']\nschema = {{ type = 'object' }}\n"
     )
 }
 
@@ -30,12 +30,12 @@ async fn every_name_stands_for_its_value() {
             r#"Ann has 3 of ["a",1]"#,
         ),
         (
-            "{{args.absent|some text}} {{args.who|nobody}} {{args.void|blank}}{{args.absent|}}",
+            "{{ args.absent | default(\"some text\") }} {{args.who|default(1)}} {{args.void|d(\"blank\")}}{{args.absent|d}}",
             "some text Ann blank",
         ),
         (
-            "{{{{idea}} and $${idea} and {idea} and $idea and }}",
-            "{{idea}} and ${idea} and {idea} and $idea and }}",
+            "{% raw %}{{idea}}{% endraw %} and $${idea} and {idea} and $idea and }} and {{ '{{' }}",
+            "{{idea}} and ${idea} and {idea} and $idea and }} and {{",
         ),
         ("{\"a\": {\"b\": 1}} ü{{idea}}ü", "{\"a\": {\"b\": 1}} üteaü"),
     ] {
@@ -53,18 +53,19 @@ async fn a_part_that_the_reply_lacks_fails_the_act() {
     assert_eq!(error.to_string(), "act 3 `last` of narrative `n` failed");
     assert_eq!(
         error.failure().unwrap().to_string(),
-        "the reply of act `post` has no `tags.0`"
+        "`post.json.tags[0]` is undefined in `{{post.json.tags.0}}`"
     );
 }
 
 #[tokio::test]
 async fn missing_arguments_are_all_named_before_anything_is_asked() {
     let stage = Stage::saying(["tea"]);
-    let text = document("{{args.b}} {{args.a}} {{args.c|fine}}");
+    let text =
+        document("{{args.b}} {{args.a}} {{args.c|default(1)}} {% if args.d is defined %}{{ args.d }}{% endif %}");
     let error = stage.play(&text).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "narrative `n` needs the run arguments `a`, `b`; pass them, or write `{{args.KEY|default}}`"
+        "narrative `n` needs the run arguments `a`, `b`; pass them, or write `{{ args.KEY | default(\"…\") }}`"
     );
     assert!(stage.requests.lock().unwrap().is_empty());
 }

@@ -1,0 +1,484 @@
+//! Acts as one narrative plays them: with its settings, and with the names that are known there.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use toml::Spanned;
+
+use super::{
+    acts::{PreparedAct, PreparedWork},
+    asking::{Asking, Settings},
+    commands,
+    inputs::{PreparedInput, PreparedSource},
+    media::PreparedMedia,
+    narratives::known_reply,
+    page::Page,
+    schemas,
+    shelf::Shelf,
+    texts,
+    version::Fingerprint,
+};
+use crate::{
+    document::{ActTable, CarouselEntry, SchemaEntry, Stage},
+    narrative::{
+        Act, Answer, Capture, Example, History, Input, InputSource, MediaInput, Narrative, Question, Repeat, Work,
+    },
+    template::{Known, KnownAct, KnownReply, Template},
+};
+
+/// Completes the acts of one narrative, in their order.
+pub(super) struct Completer<'a> {
+    shelf: &'a Shelf<'a>,
+    wider: Asking<'a>,
+    toc: &'a [Stage],
+    has_target: bool,
+    acts: Vec<Act>,
+    /// Acts whose replies are text, and never anything else, because their authors said so.
+    never_json: BTreeSet<String>,
+    /// Acts in which something is wrong, with their stages: texts behind them may name them all the same.
+    broken: Vec<(String, usize)>,
+    stage: usize,
+    /// How many acts had been completed when the stage began.
+    before: usize,
+}
+
+/// Finds the narrative that a reference leads to, and says what is wrong with it.
+pub(super) type FindNarrative<'f> = dyn FnMut(&Spanned<String>) -> Option<Arc<Narrative>> + 'f;
+
+impl<'a> Completer<'a> {
+    pub(super) fn new(shelf: &'a Shelf<'a>, wider: Asking<'a>, toc: &'a [Stage], has_target: bool) -> Self {
+        Self {
+            shelf,
+            wider,
+            toc,
+            has_target,
+            acts: Vec::new(),
+            never_json: BTreeSet::new(),
+            broken: Vec::new(),
+            stage: 0,
+            before: 0,
+        }
+    }
+
+    /// Begins the stage of this number, whose acts do not see each other.
+    pub(super) fn begin(&mut self, stage: usize) {
+        self.stage = stage;
+        self.before = self.acts.len();
+    }
+
+    /// Notes that something is wrong with the act of this name.
+    pub(super) fn skip(&mut self, name: &str) {
+        self.broken.push((name.to_owned(), self.stage));
+    }
+
+    /// The completed acts, with their versions.
+    pub(super) fn finish(mut self) -> Vec<Act> {
+        for act in &mut self.acts {
+            act.version = version_of_act(act);
+        }
+        self.acts
+    }
+
+    /// Adds the act that `entry` of the `toc` names; `None` when something is wrong with it.
+    pub(super) fn complete(
+        &mut self,
+        prepared: &'a PreparedAct<'a>,
+        entry: &Spanned<String>,
+        narratives: &mut FindNarrative<'_>,
+    ) -> Option<()> {
+        let page = self.shelf.page;
+        let table = prepared.table;
+        let is_last = self.stage + 1 == self.toc.len();
+        let aliases: BTreeSet<String> = self.aliases(prepared);
+        let known = self.known(entry.get_ref(), &aliases, table);
+        let work = match &prepared.work {
+            PreparedWork::Compose(reference) => narratives(reference).map(Work::Compose),
+            PreparedWork::Gather(inputs) => self.inputs(&known, inputs, narratives).map(Work::Gather),
+            PreparedWork::Ask(inputs) => {
+                let inputs = self.inputs(&known, inputs, narratives);
+                let question = self.question(&known, table, is_last);
+                match (inputs, question) {
+                    (Some(inputs), Some(question)) => Some(Work::Ask(Box::new(Question { inputs, ..question }))),
+                    _ => None,
+                }
+            }
+        };
+        let when = table.and_then(|table| table.when.as_ref());
+        let when = when.map(|written| texts::expression(page, &known, written));
+        let repeat = table.and_then(|table| table.carousel.as_ref());
+        let repeat = repeat.map(|entry| repeat_of(page, &known, entry.get_ref()));
+        let captures = table.and_then(|table| table.state_capture.as_ref());
+        let captures = captures.map_or(Some(Vec::new()), |captures| {
+            let read = captures.0.iter().map(|(key, path)| capture(page, key, path));
+            read.collect::<Vec<_>>().into_iter().collect()
+        });
+        let must_be_json = known.must_be_json.take();
+        drop(known);
+        self.ask_for_json(&must_be_json);
+        if table.is_some_and(|table| matches!(&table.extract_output, Some(extract) if !extract.get_ref())) {
+            self.never_json.insert(entry.get_ref().clone());
+        }
+        let stores_output = table.is_none_or(|table| !table.skip_content_generation);
+        self.acts.push(Act {
+            name: entry.get_ref().clone(),
+            stage: self.stage,
+            work: work?,
+            when: flip(when)?,
+            repeat: flip(repeat)?,
+            captures: captures?,
+            stores_output,
+            place: page.place(&prepared.name.span()),
+            version: String::new(),
+        });
+        Some(())
+    }
+
+    /// Lets the acts answer with JSON of which a later act uses a part.
+    fn ask_for_json(&mut self, names: &BTreeSet<String>) {
+        for act in self.acts.iter_mut().filter(|act| names.contains(&act.name)) {
+            if let Work::Ask(question) = &mut act.work {
+                question.answer = Answer::Json;
+            }
+        }
+    }
+
+    /// The aliases of tables that are read up to and in this act.
+    fn aliases(&self, prepared: &PreparedAct<'_>) -> BTreeSet<String> {
+        let (PreparedWork::Ask(own) | PreparedWork::Gather(own)) = &prepared.work else {
+            return BTreeSet::new();
+        };
+        let earlier = self.acts[..self.before].iter().flat_map(Act::inputs);
+        let earlier = earlier.filter_map(|input| match &input.source {
+            InputSource::Table(table) => Some(table),
+            _ => None,
+        });
+        let own = own.iter().filter_map(|input| match &input.source {
+            PreparedSource::Table(table) => Some(&**table),
+            _ => None,
+        });
+        earlier
+            .chain(own)
+            .flat_map(|table| [table.alias.clone(), table.query.table.clone()])
+            .collect()
+    }
+
+    fn known<'k>(&'k self, name: &'k str, aliases: &'k BTreeSet<String>, table: Option<&ActTable>) -> Known<'k> {
+        let acts = self.acts[..self.before].iter().map(|act| KnownAct {
+            name: &act.name,
+            reply: if self.never_json.contains(&act.name) {
+                KnownReply::Text
+            } else {
+                known_reply(act)
+            },
+        });
+        let broken = self.broken.iter().filter(|(_, stage)| *stage < self.stage);
+        let broken = broken.map(|(name, _)| KnownAct {
+            name,
+            reply: KnownReply::Json,
+        });
+        let mut acts: Vec<KnownAct<'k>> = acts.chain(broken).collect();
+        let earlier: BTreeSet<&str> = acts.iter().map(|act| act.name).collect();
+        let all = self
+            .toc
+            .iter()
+            .flat_map(|stage| &stage.0)
+            .map(|act| act.get_ref().as_str());
+        let later = all.filter(|act| !earlier.contains(act)).collect();
+        // In its own repetitions an act knows what it said in the last one.
+        if table.is_some_and(|table| table.carousel.is_some()) {
+            acts.push(KnownAct {
+                name,
+                reply: KnownReply::Json,
+            });
+        }
+        Known {
+            acts,
+            later,
+            tables: aliases.iter().map(String::as_str).collect(),
+            environment: self.shelf.surroundings.environment,
+            ..Known::default()
+        }
+    }
+
+    fn question(&self, known: &Known<'_>, table: Option<&'a ActTable>, is_last: bool) -> Option<Question> {
+        let page = self.shelf.page;
+        let asking = table.map_or_else(Asking::default, Asking::of_act).or(self.wider);
+        let earlier: Vec<&str> = self.acts[..self.before].iter().map(|act| act.name.as_str()).collect();
+        let settings = asking.read(page, &earlier, self.toc);
+        let system = asking.system.map(|written| texts::prompt(page, known, written));
+        let examples = table.and_then(|table| table.examples.as_ref()).into_iter().flatten();
+        let examples = examples.map(|example| {
+            let user = texts::prompt(page, known, &example.user);
+            let assistant = texts::prompt(page, known, &example.assistant);
+            Some(Example {
+                user: user?,
+                assistant: assistant?,
+            })
+        });
+        let examples: Vec<Option<Example>> = examples.collect();
+        let answer = self.answer(table, is_last)?;
+        let Settings {
+            models,
+            temperature,
+            max_tokens,
+            top_p,
+            stop,
+            seed,
+            timeout,
+            history,
+            history_tokens,
+            repairs,
+        } = settings;
+        Some(Question {
+            inputs: Vec::new(),
+            system: flip(system)?,
+            examples: examples.into_iter().collect::<Option<_>>()?,
+            models,
+            temperature,
+            top_p,
+            stop,
+            seed,
+            max_tokens,
+            timeout,
+            history,
+            history_tokens,
+            answer,
+            repairs,
+            spend: page.spend(table.and_then(|table| table.spend.as_ref())),
+        })
+    }
+
+    fn answer(&self, table: Option<&ActTable>, is_last: bool) -> Option<Answer> {
+        let page = self.shelf.page;
+        let extract = table.and_then(|table| table.extract_output.as_ref());
+        let schema = match table.and_then(|table| table.schema.as_ref()) {
+            None => None,
+            Some(entry) => Some(match entry.get_ref() {
+                SchemaEntry::Reference(name) => self.shelf.schema(&Spanned::new(entry.span(), name.clone()))?,
+                SchemaEntry::Inline(schema) => schemas::schema(page, &entry.span(), schema)?,
+            }),
+        };
+        Some(match (schema, extract.map(|extract| *extract.get_ref())) {
+            (Some(_), Some(false)) => {
+                let place = extract.map_or(0..0, Spanned::span);
+                page.error(
+                    &place,
+                    "foreign-key",
+                    "an act with a `schema` answers with JSON; leave `extract_output` out",
+                );
+                return None;
+            }
+            (Some(schema), _) => Answer::Schema(schema),
+            (None, Some(true)) => Answer::Json,
+            (None, None) if is_last && self.has_target => Answer::TextOrJson,
+            (None, Some(false) | None) => Answer::Text,
+        })
+    }
+
+    fn inputs(
+        &self,
+        known: &Known<'_>,
+        inputs: &[PreparedInput<'_>],
+        narratives: &mut FindNarrative<'_>,
+    ) -> Option<Vec<Input>> {
+        let completed: Vec<Option<Input>> = inputs
+            .iter()
+            .map(|input| {
+                Some(Input {
+                    source: self.source(known, &input.source, narratives)?,
+                    retention: input.retention,
+                })
+            })
+            .collect();
+        completed.into_iter().collect()
+    }
+
+    fn source(
+        &self,
+        known: &Known<'_>,
+        source: &PreparedSource<'_>,
+        narratives: &mut FindNarrative<'_>,
+    ) -> Option<InputSource> {
+        let page = self.shelf.page;
+        Some(match source {
+            PreparedSource::Text(written) => InputSource::Text(texts::prompt(page, known, written)?),
+            PreparedSource::Media(PreparedMedia::Text(text)) => InputSource::Text(Template::literal(text)),
+            PreparedSource::Media(PreparedMedia::Here(media)) => {
+                InputSource::Media(MediaInput::Here(Arc::clone(media)))
+            }
+            PreparedSource::Media(PreparedMedia::Fetch {
+                url,
+                mime,
+                filename,
+                kind,
+            }) => InputSource::Media(MediaInput::Fetch {
+                url: texts::template(page, known, url)?,
+                mime: mime.clone(),
+                filename: filename.clone(),
+                kind: *kind,
+            }),
+            PreparedSource::Table(table) => InputSource::Table((**table).clone()),
+            PreparedSource::Command(command) => InputSource::Command(Box::new(commands::complete(
+                page,
+                self.shelf.surroundings,
+                known,
+                command.command(),
+            )?)),
+            PreparedSource::Narrative(reference) => InputSource::Narrative {
+                name: reference.get_ref().clone(),
+                narrative: narratives(reference)?,
+            },
+        })
+    }
+}
+
+/// The value, if what was written is right or nothing was.
+#[expect(
+    clippy::option_option,
+    reason = "not written, written and wrong, written and right are three cases"
+)]
+fn flip<T>(written: Option<Option<T>>) -> Option<Option<T>> {
+    match written {
+        None => Some(None),
+        Some(read) => read.map(Some),
+    }
+}
+
+fn repeat_of(page: &Page<'_>, known: &Known<'_>, entry: &CarouselEntry) -> Option<Repeat> {
+    let carousel = page.carousel(entry);
+    if let Some(budget) = &entry.budget {
+        page.budget(std::iter::once(budget));
+    }
+    let until = entry
+        .until
+        .as_ref()
+        .map(|written| texts::expression(page, known, written));
+    Some(Repeat {
+        iterations: carousel.iterations,
+        continues_on_error: carousel.continue_on_error,
+        until: flip(until)?,
+    })
+}
+
+/// Reads `KEY = "$.path.to[0].part"`.
+fn capture(page: &Page<'_>, key: &Spanned<String>, path: &Spanned<String>) -> Option<Capture> {
+    let is_key = |key: &str| {
+        !key.is_empty()
+            && key
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+    };
+    if !is_key(key.get_ref()) {
+        let message = format!("`{key}` cannot be a key of the state; use letters, digits, `_`, `.` and `-`");
+        page.error(&key.span(), "not-a-name", message);
+        return None;
+    }
+    let written = path.get_ref().strip_prefix('$').unwrap_or(path.get_ref());
+    let steps: Vec<String> = written
+        .split(['.', '['])
+        .map(|step| {
+            step.strip_suffix(']')
+                .unwrap_or(step)
+                .trim_matches(['"', '\''])
+                .to_owned()
+        })
+        .collect();
+    let steps: Vec<String> = match steps.split_first() {
+        Some((first, rest)) if first.is_empty() => rest.to_vec(),
+        _ => steps,
+    };
+    if steps.iter().any(String::is_empty) {
+        let message = format!("`{path}` is not a path; write `$` for the whole reply, or such as `$.items[0].id`");
+        page.error(&path.span(), "wrong-value", message);
+        return None;
+    }
+    Some(Capture {
+        key: key.get_ref().clone(),
+        path: steps,
+    })
+}
+
+fn version_of_act(act: &Act) -> String {
+    let mut print = Fingerprint::new();
+    if let Some(when) = &act.when {
+        print.add("when", when.template().written());
+    }
+    if let Some(repeat) = &act.repeat {
+        print.add("iterations", repeat.iterations.to_le_bytes());
+        if let Some(until) = &repeat.until {
+            print.add("until", until.template().written());
+        }
+    }
+    match &act.work {
+        Work::Compose(narrative) => print.add("narrative", narrative.version()),
+        Work::Gather(inputs) => add_inputs(&mut print, inputs),
+        Work::Ask(question) => {
+            add_inputs(&mut print, &question.inputs);
+            add_question(&mut print, question);
+        }
+    }
+    print.finish()
+}
+
+fn add_question(print: &mut Fingerprint, question: &Question) {
+    if let Some(system) = &question.system {
+        print.add("system", system.written());
+    }
+    for example in &question.examples {
+        print.add("user", example.user.written());
+        print.add("assistant", example.assistant.written());
+    }
+    for choice in &question.models {
+        print.add_shown("provider", choice.provider.as_ref());
+        print.add_shown("model", choice.model.as_ref());
+    }
+    print.add_shown("temperature", question.temperature);
+    print.add_shown("top_p", question.top_p);
+    print.add_shown("seed", question.seed);
+    print.add_shown("max_tokens", question.max_tokens);
+    for stop in &question.stop {
+        print.add("stop", stop);
+    }
+    match &question.history {
+        History::Full => {}
+        History::None => print.add("history", "none"),
+        History::Last(count) => print.add("history", count.to_le_bytes()),
+        History::Acts(acts) => acts.iter().for_each(|act| print.add("history", act)),
+    }
+    print.add_shown("history_tokens", question.history_tokens);
+    match &question.answer {
+        Answer::Text => {}
+        Answer::TextOrJson => print.add("answer", "text or json"),
+        Answer::Json => print.add("answer", "json"),
+        Answer::Schema(schema) => print.add("schema", schema.to_string()),
+    }
+}
+
+fn add_inputs(print: &mut Fingerprint, inputs: &[Input]) {
+    for input in inputs {
+        match &input.source {
+            InputSource::Text(text) => print.add("text", text.written()),
+            InputSource::Media(MediaInput::Here(media)) => print.add("media", &media.bytes),
+            InputSource::Media(MediaInput::Fetch { url, .. }) => print.add("url", url.written()),
+            InputSource::Table(table) => print.add("table", format!("{:?} {:?}", table.query, table.format)),
+            InputSource::Command(command) => {
+                print.add(
+                    "command",
+                    format!("{} {} {:?}", command.platform, command.command, command.args),
+                );
+            }
+            InputSource::Narrative { narrative, .. } => print.add("narrative", narrative.version()),
+        }
+        print.add("retention", [input.retention as u8]);
+    }
+}
+
+/// The version of a narrative whose acts have theirs.
+pub(super) fn version_of_narrative(narrative: &Narrative) -> String {
+    let mut print = Fingerprint::new();
+    for act in &narrative.acts {
+        print.add("act", &act.name);
+        print.add("stage", act.stage.to_le_bytes());
+        print.add("version", &act.version);
+    }
+    print.finish()
+}

@@ -1,0 +1,115 @@
+//! Table reads, checked.
+
+use toml::Spanned;
+
+use super::page::{Page, suggestion};
+use crate::{
+    document::TableEntry,
+    narrative::TableInput,
+    table::{Filter, Format, FragmentError, Order, TableQuery, is_identifier},
+};
+
+/// How many rows a read brings that does not say so: a prompt must not grow with its table.
+const DEFAULT_LIMIT: u32 = 100;
+
+/// The read that `entry` writes; `name` is what a reference calls it.
+pub(super) fn table(page: &Page<'_>, name: Option<&str>, entry: &TableEntry) -> Option<TableInput> {
+    let columns = entry.columns.as_ref().map(|columns| columns.get_ref().as_slice());
+    let filter = match &entry.filter {
+        None => Some(Filter::default()),
+        Some(text) => Filter::parse(text.get_ref())
+            .map_err(|error| fragment(page, text, "where", error))
+            .ok(),
+    };
+    let order_by = match &entry.order_by {
+        None => Some(Vec::new()),
+        Some(text) => Order::parse(text.get_ref())
+            .map_err(|error| fragment(page, text, "order-by", error))
+            .ok(),
+    };
+    let columns: Vec<Option<String>> = columns
+        .unwrap_or_default()
+        .iter()
+        .map(|column| identifier(page, "column", column))
+        .collect();
+    let format = match &entry.format {
+        None => Some(Format::Json),
+        Some(name) => format(page, name),
+    };
+    let alias = match &entry.alias {
+        Some(alias) if !is_identifier(alias.get_ref()) => {
+            identifier(page, "alias", alias);
+            None
+        }
+        Some(alias) => Some(alias.get_ref().as_str()),
+        None => name,
+    };
+    for (key, place) in [
+        ("sample", entry.sample.as_ref().map(Spanned::span)),
+        (
+            "pull_and_delete",
+            entry
+                .pull_and_delete
+                .as_ref()
+                .filter(|pull| *pull.get_ref())
+                .map(Spanned::span),
+        ),
+    ] {
+        if let Some(place) = place {
+            page.error(&place, "not-yet", format!("`{key}` is not there yet"));
+        }
+    }
+    let query = TableQuery {
+        table: table_name(page, &entry.table_name)?,
+        columns: columns.into_iter().collect::<Option<_>>()?,
+        filter: filter?,
+        order_by: order_by?,
+        limit: page
+            .whole("limit", entry.limit.as_ref(), 1..=1000)
+            .unwrap_or(DEFAULT_LIMIT),
+        offset: page.whole("offset", entry.offset.as_ref(), 0..=u32::MAX).unwrap_or(0),
+    };
+    let alias = alias.unwrap_or(&query.table).to_owned();
+    Some(TableInput {
+        format: format?,
+        is_required: entry.required.as_ref().is_none_or(|required| *required.get_ref()),
+        alias,
+        place: page.place(&entry.table_name.span()),
+        query,
+    })
+}
+
+/// Says what is wrong with a part of a query.
+fn fragment(page: &Page<'_>, text: &Spanned<String>, code: &'static str, error: FragmentError) {
+    page.error(&page.inside(text, &(error.offset..error.offset)), code, error.detail);
+}
+
+fn table_name(page: &Page<'_>, name: &Spanned<String>) -> Option<String> {
+    let parts = name.get_ref().split('.');
+    if parts.clone().count() <= 2 && parts.clone().all(is_identifier) {
+        return Some(name.get_ref().clone());
+    }
+    identifier(page, "table", name)
+}
+
+fn identifier(page: &Page<'_>, noun: &str, name: &Spanned<String>) -> Option<String> {
+    if is_identifier(name.get_ref()) {
+        return Some(name.get_ref().clone());
+    }
+    let message = format!(
+        "{noun} `{}` is not a name; use lower-case letters, digits and `_`, at most 63, and no digit first",
+        name.get_ref()
+    );
+    page.error(&name.span(), "not-a-name", message);
+    None
+}
+
+fn format(page: &Page<'_>, name: &Spanned<String>) -> Option<Format> {
+    let format = Format::named(name.get_ref());
+    if format.is_none() {
+        let help = suggestion(name.get_ref(), Format::NAMES.into_iter());
+        let message = format!("unknown `format` `{}`", name.get_ref());
+        page.refuse(&name.span(), "unknown-format", message, help);
+    }
+    format
+}

@@ -1,0 +1,347 @@
+//! One act: whether it is played, its inputs, its call and its record.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use botticelli_llm::{Message, Request, Role, Timeouts};
+use serde_json::Value;
+use tracing::{Instrument as _, field};
+
+use super::{
+    ActFailure, Output, RunError, answer,
+    call::{Answered, Asked, ask},
+    conversation::{Turn, messages},
+    gathering::{Brought, Gathered},
+    playing::{Frame, Place, Played, Player},
+    seed::seed_of,
+};
+use crate::{
+    narrative::{Act, Budget, InputSource, Narrative, Question, Work},
+    ports::{ActRecord, PortError, Receipt},
+    template::{Reply, Values},
+};
+
+/// An act where it is played.
+pub(super) struct Step<'s, 'n> {
+    pub(super) frame: &'s Frame<'n>,
+    pub(super) act: &'s Act,
+    /// Its name in the run.
+    pub(super) name: String,
+    /// Its own repetition, from 1, and their number; `None` for an act that is not repeated.
+    pub(super) repetition: Option<(u32, u32)>,
+    /// The act's place in the narrative, from 1.
+    pub(super) number: usize,
+}
+
+impl Step<'_, '_> {
+    pub(super) fn failed(&self, failure: ActFailure) -> RunError {
+        RunError::Act {
+            narrative: self.frame.narrative.name.clone(),
+            number: self.number,
+            act: self.act.name.clone(),
+            failure,
+        }
+    }
+
+    /// A record that says nothing yet.
+    fn record(&self) -> ActRecord {
+        ActRecord {
+            narrative: self.frame.narrative.name.clone(),
+            act: self.act.name.clone(),
+            version: self.act.version.clone(),
+            iteration: self.frame.place.iteration,
+            repetition: self.repetition.map(|(repetition, _)| repetition),
+            ..ActRecord::default()
+        }
+    }
+}
+
+impl Player<'_> {
+    /// Plays an act once, unless its record was saved before, or what it asks for does not hold.
+    pub(super) async fn act_once(&self, step: &Step<'_, '_>) -> Result<Played, RunError> {
+        let Step { frame, act, .. } = *step;
+        let key = format!("{}{}", self.options.step_prefix, step.name);
+        let unsaved = |source: PortError| {
+            step.failed(ActFailure::Checkpoint {
+                step: key.clone(),
+                source,
+            })
+        };
+        // A narrative that is played has records of its own; only that it was passed over is on record here.
+        let has_record = !matches!(act.work, Work::Compose(_)) || act.when.is_some();
+        if has_record && let Some(record) = self.ports.checkpoints.load(&key).await.map_err(unsaved)? {
+            return self.played(step, &key, record, true).await;
+        }
+        if let Some(when) = &act.when {
+            let state = self.state();
+            let holds = when.holds(&self.values(frame, &frame.tables, &state, step.repetition));
+            if !holds.map_err(|error| step.failed(error.into()))? {
+                let record = ActRecord {
+                    is_skipped: true,
+                    ..step.record()
+                };
+                self.ports.checkpoints.save(&key, &record, &[]).await.map_err(unsaved)?;
+                return self.played(step, &key, record, false).await;
+            }
+        }
+        if let Work::Compose(child) = &act.work {
+            return self.composed(step, child).await;
+        }
+        self.ports.audience.begins(&key, &act.name);
+        let span = tracing::info_span!(
+            "act.run",
+            "narrative.name" = frame.narrative.name,
+            "act.name" = act.name,
+            "act.index" = step.number - 1,
+            "llm.model" = field::Empty,
+            "llm.tokens_in" = field::Empty,
+            "llm.tokens_out" = field::Empty,
+        );
+        let (mut record, receipts, outputs) = self.work(step).instrument(span).await?;
+        record.state = captured(act, &record).map_err(|failure| step.failed(failure))?;
+        let saved = self.ports.checkpoints.save(&key, &record, &receipts).await;
+        saved.map_err(unsaved)?;
+        let played = self.played(step, &key, record, false).await?;
+        Ok(Played { outputs, ..played })
+    }
+
+    /// Plays the narrative that an act is.
+    async fn composed(&self, step: &Step<'_, '_>, child: &Narrative) -> Result<Played, RunError> {
+        let inner = Place {
+            steps: format!("{}/", step.name),
+            target: step.frame.target.clone(),
+            ..step.frame.place.clone()
+        };
+        let (text, outputs) = self.compose(child, inner).await?;
+        let (act, text): (Arc<str>, Arc<str>) = (Arc::from(step.act.name.as_str()), Arc::from(text));
+        let question = question_for(child);
+        Ok(Played {
+            turn: Some(Turn::new(Arc::clone(&act), &question, Vec::new(), Arc::clone(&text))),
+            reply: Reply { act, text, json: None },
+            tables: BTreeMap::new(),
+            record: None,
+            outputs,
+        })
+    }
+
+    /// Does an act's work, and says what was done, what it cost, and what narratives that it played had to say.
+    async fn work(&self, step: &Step<'_, '_>) -> Result<(ActRecord, Vec<Receipt>, Vec<Output>), RunError> {
+        let (gathered, outputs) = self.gather(step).await?;
+        let mut record = step.record();
+        let named = gathered
+            .tables
+            .iter()
+            .filter(|(alias, _)| step.frame.named.contains(alias.as_str()));
+        record.tables = named.map(|(alias, text)| (alias.clone(), text.to_string())).collect();
+        let Work::Ask(question) = &step.act.work else {
+            record.reply = gathered.text();
+            record.json = gathered.only_json().cloned();
+            return Ok((record, Vec::new(), outputs));
+        };
+        let answered = self.ask(step, question, &gathered).await;
+        let Answered {
+            usable,
+            reply,
+            provider,
+            prompt_hash,
+            usage,
+            calls,
+            discarded,
+            receipt,
+        } = answered.map_err(|failure| step.failed(failure))?;
+        record.prompt = Some(gathered.kept_text());
+        record.reply = usable.text;
+        record.json = usable.json;
+        record.raw = discarded.into_iter().chain(usable.raw).collect();
+        record.provider = Some(provider);
+        record.model = Some(reply.model);
+        record.usage = usage;
+        record.calls = calls;
+        record.finish = Some(reply.finish);
+        record.prompt_hash = Some(prompt_hash);
+        Ok((record, vec![receipt], outputs))
+    }
+
+    async fn ask(&self, step: &Step<'_, '_>, question: &Question, gathered: &Gathered) -> Result<Answered, ActFailure> {
+        if gathered.text().is_empty() {
+            return Err(ActFailure::BlankPrompt);
+        }
+        let Step { frame, act, name, .. } = step;
+        let request = {
+            let state = self.state();
+            let values = self.values(frame, &gathered.tables, &state, step.repetition);
+            let mut conversation = Vec::new();
+            for example in &question.examples {
+                conversation.push(Message::user(example.user.render(&values)?));
+                conversation.push(Message::assistant(example.assistant.render(&values)?));
+            }
+            conversation.extend(messages(&frame.turns, &question.history, question.history_tokens));
+            conversation.push(Message::of(Role::User, gathered.parts()));
+            let system = question.system.as_ref().map(|system| system.render(&values));
+            let seed = self.options.seed.map(|seed| seed_of(seed, name));
+            Request {
+                model: None,
+                system: system.transpose()?.map(Arc::from),
+                messages: conversation,
+                schema: answer::schema(&question.answer),
+                max_tokens: question.max_tokens,
+                temperature: question.temperature,
+                top_p: question.top_p,
+                stop: question.stop.clone(),
+                seed: question.seed.or(seed),
+                timeouts: timeouts(self.options.timeouts, question.timeout),
+            }
+        };
+        let asked = Asked {
+            narrative: &frame.narrative.name,
+            act: &act.name,
+            step: name,
+            request,
+            models: &question.models,
+            answer: &question.answer,
+            repairs: question.repairs,
+            budget: smaller(frame.narrative.budget, self.root.budget),
+            of_act: question.spend,
+            of_run: self.root.spend,
+        };
+        ask(self.ports, asked).await
+    }
+
+    /// Brings an act's inputs together. Tables come first, because texts beside them may name them.
+    async fn gather(&self, step: &Step<'_, '_>) -> Result<(Gathered, Vec<Output>), RunError> {
+        let Step { frame, act, .. } = *step;
+        let own = self.tables_of(act.inputs()).await;
+        let mut tables = frame.tables.clone();
+        tables.extend(own.map_err(|failure| step.failed(failure))?);
+        let state = self.state();
+        let values = self.values(frame, &tables, &state, step.repetition);
+        let (mut brought, mut outputs) = (Vec::new(), Vec::new());
+        for (input, number) in act.inputs().iter().zip(1..) {
+            let name = format!("{}/input-{number}", step.name);
+            if let InputSource::Narrative { name: title, narrative } = &input.source {
+                let inner = Place {
+                    steps: format!("{name}/"),
+                    target: None,
+                    ..frame.place.clone()
+                };
+                let (text, part) = self.compose(narrative, inner).await?;
+                outputs.extend(part);
+                brought.push(Brought::text(text, input.retention, title));
+                continue;
+            }
+            let key = format!("{}{name}", self.options.step_prefix);
+            let one = self.bring(input, key, &values, &tables).await;
+            brought.extend(one.map_err(|failure| step.failed(failure))?);
+        }
+        Ok((Gathered { brought, tables }, outputs))
+    }
+
+    /// What a finished act means for those behind it.
+    async fn played(
+        &self,
+        step: &Step<'_, '_>,
+        key: &str,
+        record: ActRecord,
+        is_resumed: bool,
+    ) -> Result<Played, RunError> {
+        self.ports.audience.ended(key, &record, is_resumed);
+        self.count(&record, is_resumed);
+        let act: Arc<str> = Arc::from(step.act.name.as_str());
+        let text: Arc<str> = Arc::from(record.reply.as_str());
+        let turn = match &record.prompt {
+            None => None,
+            Some(prompt) => {
+                let state = self.state();
+                let values = self.values(step.frame, &step.frame.tables, &state, step.repetition);
+                let shown = self.kept_media(step.act.inputs(), &values).await;
+                let shown = shown.map_err(|failure| step.failed(failure))?;
+                Some(Turn::new(Arc::clone(&act), prompt, shown, Arc::clone(&text)))
+            }
+        };
+        let tables = record.tables.iter();
+        Ok(Played {
+            turn,
+            tables: tables
+                .map(|(alias, text)| (alias.clone(), Arc::from(text.as_str())))
+                .collect(),
+            reply: Reply {
+                act,
+                text,
+                json: record.json.clone().map(Arc::new),
+            },
+            record: Some(record),
+            outputs: Vec::new(),
+        })
+    }
+
+    pub(super) fn values<'v>(
+        &'v self,
+        frame: &'v Frame<'_>,
+        tables: &'v BTreeMap<String, Arc<str>>,
+        state: &'v BTreeMap<String, Value>,
+        repetition: Option<(u32, u32)>,
+    ) -> Values<'v> {
+        Values {
+            replies: &frame.replies,
+            tables,
+            iteration: frame.place.iteration,
+            iterations: frame.place.iterations,
+            repetition: repetition.unwrap_or((1, 1)),
+            arguments: &self.options.args,
+            environment: &self.options.environment,
+            state,
+        }
+    }
+}
+
+/// The limits of a call whose act sets one of its own.
+fn timeouts(usual: Timeouts, own: Option<Duration>) -> Timeouts {
+    match own {
+        None => usual,
+        Some(total) => Timeouts {
+            idle: usual.idle.min(total),
+            ..Timeouts::within(total)
+        },
+    }
+}
+
+fn smaller(one: Budget, other: Budget) -> Budget {
+    Budget {
+        requests_per_minute: one.requests_per_minute.min(other.requests_per_minute),
+        tokens_per_minute: one.tokens_per_minute.min(other.tokens_per_minute),
+        requests_per_day: one.requests_per_day.min(other.requests_per_day),
+    }
+}
+
+/// What an act keeps in the state.
+fn captured(act: &Act, record: &ActRecord) -> Result<BTreeMap<String, Value>, ActFailure> {
+    let mut kept = BTreeMap::new();
+    for capture in &act.captures {
+        let whole = match &record.json {
+            Some(json) => json.clone(),
+            None => Value::from(record.reply.as_str()),
+        };
+        let part = capture.path.iter().try_fold(&whole, |value, step| match value {
+            Value::Object(fields) => fields.get(step),
+            Value::Array(items) => items.get(step.parse::<usize>().ok()?),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
+        });
+        let part = part.ok_or_else(|| ActFailure::NoCapture {
+            key: capture.key.clone(),
+            path: capture.path.join("."),
+        })?;
+        kept.insert(capture.key.clone(), part.clone());
+    }
+    Ok(kept)
+}
+
+/// What stands before a composed narrative's replies in its parent's conversation.
+///
+/// Providers refuse conversations in which the model speaks first or twice in a row.
+fn question_for(narrative: &Narrative) -> String {
+    let description = narrative.description.trim();
+    if description.is_empty() {
+        narrative.name.clone()
+    } else {
+        description.to_owned()
+    }
+}

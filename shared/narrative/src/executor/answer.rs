@@ -1,0 +1,80 @@
+//! Whether an answer is what was asked for.
+
+use std::sync::Arc;
+
+use botticelli_llm::{ErrorClass, LlmError, Reply};
+use serde_json::Value;
+
+use super::extraction::{json_in, looks_like_json};
+use crate::narrative::Answer;
+
+/// An answer that can be used.
+pub(super) struct Usable {
+    /// Without surrounding blanks; JSON that stood in the midst of other words stands alone here.
+    pub(super) text: String,
+    pub(super) json: Option<Value>,
+    /// The model's words, where they are not the text.
+    pub(super) raw: Option<String>,
+}
+
+/// The schema that is sent with a question.
+pub(super) fn schema(answer: &Answer) -> Option<Arc<Value>> {
+    match answer {
+        Answer::Schema(schema) => Some(Arc::clone(schema)),
+        Answer::Text | Answer::TextOrJson | Answer::Json => None,
+    }
+}
+
+/// Reads `reply` as what was asked for.
+///
+/// # Errors
+///
+/// [`LlmError`] of the class `Malformed`, with the reply's text and usage.
+pub(super) fn read(answer: &Answer, reply: &Reply, provider: &str) -> Result<Usable, LlmError> {
+    let bad = |detail: &str| {
+        LlmError::new(ErrorClass::Malformed, provider, detail)
+            .with_model(&reply.model)
+            .with_answer(&reply.text)
+            .with_usage(reply.usage)
+    };
+    let text = reply.text.trim();
+    if text.is_empty() {
+        return Err(bad("it is blank"));
+    }
+    let plain = || Usable {
+        text: text.to_owned(),
+        json: None,
+        raw: None,
+    };
+    match answer {
+        Answer::Text => match &reply.json {
+            None => Ok(plain()),
+            Some(_) => Err(bad("it is JSON where text was asked for")),
+        },
+        Answer::Schema(_) => match &reply.json {
+            Some(json) => Ok(Usable {
+                json: Some(json.clone()),
+                ..plain()
+            }),
+            None => Err(bad("it is text where JSON was asked for")),
+        },
+        Answer::TextOrJson if !looks_like_json(text) => Ok(plain()),
+        Answer::TextOrJson | Answer::Json => {
+            let json = json_in(text).ok_or_else(|| bad("it is not JSON, or not whole"))?;
+            let is_bare = serde_json::from_str::<Value>(text).is_ok();
+            Ok(Usable {
+                text: if is_bare { text.to_owned() } else { json.to_string() },
+                raw: (!is_bare).then(|| reply.text.clone()),
+                json: Some(json),
+            })
+        }
+    }
+}
+
+/// What a model is told about an answer that cannot be used.
+pub(super) fn complaint(error: &LlmError) -> String {
+    format!(
+        "Your answer cannot be used: {}. Give the whole answer again, corrected, as JSON only and without any other words.",
+        error.detail
+    )
+}

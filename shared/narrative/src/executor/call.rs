@@ -1,0 +1,211 @@
+//! Asking models: one after the other where one fails, and again where an answer cannot be used.
+
+use botticelli_llm::{ErrorClass, LlmError, Message, Reply, Request, Usage};
+use tracing::Span;
+
+use super::{ActFailure, answer, answer::Usable};
+use crate::{
+    check::Fingerprint,
+    narrative::{Answer, Budget, ModelChoice, Spend},
+    ports::{PlannedCall, Ports, Receipt, Reserved, Route, Ticket},
+};
+
+/// What a picture, sound, film or document is taken to cost before the provider has counted it. Gemini and `OpenAI` count a
+/// picture of usual size as 258 to some 1,500 tokens.
+const TOKENS_OF_A_MEDIUM: u64 = 1_000;
+
+/// A question that is ready to be sent.
+pub(super) struct Asked<'a> {
+    pub(super) narrative: &'a str,
+    pub(super) act: &'a str,
+    pub(super) step: &'a str,
+    pub(super) request: Request,
+    pub(super) models: &'a [ModelChoice],
+    pub(super) answer: &'a Answer,
+    pub(super) repairs: u32,
+    pub(super) budget: Budget,
+    pub(super) of_act: Spend,
+    pub(super) of_run: Spend,
+}
+
+/// What was answered, and what it took.
+pub(super) struct Answered {
+    pub(super) usable: Usable,
+    pub(super) reply: Reply,
+    pub(super) provider: String,
+    pub(super) prompt_hash: String,
+    /// What all calls cost, failed ones included as far as that is known.
+    pub(super) usage: Usage,
+    pub(super) calls: u32,
+    /// Answers that could not be used.
+    pub(super) discarded: Vec<String>,
+    pub(super) receipt: Receipt,
+}
+
+/// Asks until there is an answer that can be used.
+pub(super) async fn ask(ports: &Ports<'_>, asked: Asked<'_>) -> Result<Answered, ActFailure> {
+    let mut tally = Tally::default();
+    let mut last: Option<ActFailure> = None;
+    for choice in asked.models {
+        let failure = match ask_one(ports, &asked, choice, &mut tally).await {
+            Ok(answered) => return Ok(answered),
+            Err(failure) => failure,
+        };
+        let goes_on = match &failure {
+            ActFailure::Model(error) => error.may_fall_back(),
+            ActFailure::NoModel(_) | ActFailure::Wait { .. } => true,
+            _ => false,
+        };
+        tracing::warn!(
+            act.name = asked.act,
+            llm.provider = choice.provider,
+            llm.model = choice.model,
+            error = %failure,
+            "A model gave no answer that can be used"
+        );
+        // A limit that passes says more about when to come back than an outage of the next choice.
+        last = match (last, failure) {
+            (Some(earlier @ ActFailure::Wait { .. }), ActFailure::Model(error)) if error.class.is_transient() => {
+                Some(earlier)
+            }
+            (Some(earlier), ActFailure::NoModel(_)) => Some(earlier),
+            (_, failure) => Some(failure),
+        };
+        if !goes_on {
+            break;
+        }
+    }
+    Err(last.unwrap_or_else(|| ActFailure::NoModel("the act names no model".to_owned())))
+}
+
+#[derive(Default)]
+struct Tally {
+    usage: Usage,
+    calls: u32,
+    discarded: Vec<String>,
+}
+
+/// Asks one model, and tells it what is wrong with an answer that cannot be used.
+async fn ask_one(
+    ports: &Ports<'_>,
+    asked: &Asked<'_>,
+    choice: &ModelChoice,
+    tally: &mut Tally,
+) -> Result<Answered, ActFailure> {
+    let route = ports.models.route(choice).map_err(ActFailure::NoModel)?;
+    let mut request = asked.request.clone();
+    request.model.clone_from(&route.name);
+    let prompt_hash = hash_of(&request);
+    let mut repairs = asked.repairs;
+    loop {
+        let ticket = reserve(ports, asked, &route, &request, &prompt_hash).await?;
+        tally.calls += 1;
+        let result = call(ports, asked, &route, &request).await;
+        let provider = route.model.provider();
+        let read = result.and_then(|reply| answer::read(asked.answer, &reply, provider).map(|usable| (usable, reply)));
+        let error = match read {
+            Ok((usable, reply)) => {
+                tally.usage += reply.usage;
+                let receipt = Receipt {
+                    ticket,
+                    provider: provider.to_owned(),
+                    model: reply.model.clone(),
+                    usage: reply.usage,
+                    request_id: reply.request_id.clone(),
+                    remaining: reply.remaining,
+                };
+                return Ok(Answered {
+                    usable,
+                    provider: provider.to_owned(),
+                    prompt_hash,
+                    usage: tally.usage,
+                    calls: tally.calls,
+                    discarded: std::mem::take(&mut tally.discarded),
+                    receipt,
+                    reply,
+                });
+            }
+            Err(error) => error,
+        };
+        tally.usage += error.usage.unwrap_or_default();
+        ports.ledger.fail(ticket, &error).await.map_err(ActFailure::Ledger)?;
+        let Some(bad) = error.answer.clone().filter(|_| error.class == ErrorClass::Malformed) else {
+            return Err(error.into());
+        };
+        if repairs == 0 || matches!(asked.answer, Answer::Text) || bad.trim().is_empty() {
+            tally.discarded.push(bad);
+            return Err(error.into());
+        }
+        repairs -= 1;
+        request.messages.push(Message::assistant(bad.as_str()));
+        request.messages.push(Message::user(answer::complaint(&error)));
+        tally.discarded.push(bad);
+    }
+}
+
+async fn reserve(
+    ports: &Ports<'_>,
+    asked: &Asked<'_>,
+    route: &Route<'_>,
+    request: &Request,
+    prompt_hash: &str,
+) -> Result<Ticket, ActFailure> {
+    let media: u64 = request.messages.iter().flat_map(Message::media).map(|_| 1).sum();
+    let planned = PlannedCall {
+        narrative: asked.narrative,
+        act: asked.act,
+        step: asked.step,
+        provider: route.model.provider(),
+        model: route.name.as_deref(),
+        prompt_hash,
+        input_tokens: Usage::estimated(request, "").input_tokens + media * TOKENS_OF_A_MEDIUM,
+        max_output_tokens: request.max_tokens,
+        budget: asked.budget,
+        of_act: asked.of_act,
+        of_run: asked.of_run,
+    };
+    match ports.ledger.reserve(&planned).await.map_err(ActFailure::Ledger)? {
+        Reserved::Granted(ticket) => Ok(ticket),
+        Reserved::Wait { after, why } => Err(ActFailure::Wait { why, after }),
+        Reserved::Exhausted { why, after } => Err(ActFailure::Exhausted { why, after }),
+    }
+}
+
+async fn call(ports: &Ports<'_>, asked: &Asked<'_>, route: &Route<'_>, request: &Request) -> Result<Reply, LlmError> {
+    let audience = ports.audience;
+    let reply = if audience.wants_pieces() {
+        let mut tell = |piece: &str| audience.said(asked.step, piece);
+        route.model.stream(request, &mut tell).await?
+    } else {
+        route.model.generate(request).await?
+    };
+    let span = Span::current();
+    span.record("llm.model", reply.model.as_str());
+    span.record("llm.tokens_in", reply.usage.input_tokens);
+    span.record("llm.tokens_out", reply.usage.output_tokens);
+    Ok(reply)
+}
+
+/// A hash of everything that is sent.
+fn hash_of(request: &Request) -> String {
+    let mut print = Fingerprint::new();
+    print.add_shown("model", request.model.as_ref());
+    if let Some(system) = &request.system {
+        print.add("system", system.as_bytes());
+    }
+    for message in &request.messages {
+        print.add("role", [message.role as u8]);
+        for text in message.texts() {
+            print.add("text", text);
+        }
+        for media in message.media() {
+            print.add("media", &media.bytes);
+        }
+    }
+    if let Some(schema) = &request.schema {
+        print.add("schema", schema.to_string());
+    }
+    print.add_shown("temperature", request.temperature);
+    print.add_shown("max_tokens", request.max_tokens);
+    print.finish()
+}
