@@ -1,9 +1,13 @@
 //! A stub of Discord's REST API with the faults that make posting hard.
 
+mod calls;
 mod fault;
+mod in_channel;
+mod misbehaviour;
 mod refusal;
 mod room;
 mod routes;
+mod server;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,11 +25,12 @@ pub use room::DiscordMessage;
 use crate::connections::{Served, serve};
 use crate::journal::Journal;
 use room::Room;
+use server::Channels;
 
 /// One request as it arrived, refused ones included.
 #[derive(Debug, Clone)]
 pub struct DiscordRequest {
-    /// `GET` or `POST`.
+    /// `GET`, `POST`, `PUT`, `PATCH` or `DELETE`.
     pub method: String,
     /// The path and query of the URL.
     pub path: String,
@@ -40,13 +45,27 @@ struct Shared {
     requests: Journal<DiscordRequest>,
     published: Journal<DiscordMessage>,
     room: Mutex<Room>,
+    channels: Mutex<Channels>,
     faults: Mutex<VecDeque<DiscordFault>>,
+    faults_of_calls: Mutex<Vec<(String, DiscordFault)>>,
     is_held: watch::Sender<bool>,
 }
 
 impl Shared {
     fn room(&self) -> MutexGuard<'_, Room> {
         self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn channels(&self) -> MutexGuard<'_, Channels> {
+        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The oldest fault that was queued for this very call.
+    fn fault_of(&self, method: &str, path: &str) -> Option<DiscordFault> {
+        let call = format!("{method} {path}");
+        let mut faults = self.faults_of_calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = faults.iter().position(|(failing, _)| *failing == call)?;
+        Some(faults.remove(position).1)
     }
 
     fn next_fault(&self) -> Option<DiscordFault> {
@@ -61,8 +80,9 @@ impl Shared {
 
 /// Discord on the loopback: real ids, a real memory for nonces, and faults on demand.
 ///
-/// Every numeric channel exists. Each token is an author of its own. `POST` and `GET` of
-/// `/channels/{id}/messages` and `GET` of `/users/@me` are served.
+/// Every numeric channel exists, in server `1000000000000000001` if no test put it elsewhere. Each token is an author of
+/// its own. Messages, channels and threads are kept; members, roles, events and lists are samples that look real. A path
+/// or method that Discord has not is answered as Discord does, with 404.
 pub struct StubDiscord {
     shared: Arc<Shared>,
     served: Served,
@@ -79,7 +99,9 @@ impl StubDiscord {
             requests: Journal::new(),
             published: Journal::new(),
             room: Mutex::new(Room::new()),
+            channels: Mutex::default(),
             faults: Mutex::default(),
+            faults_of_calls: Mutex::default(),
             is_held: watch::Sender::new(false),
         });
         let router = Router::new()
@@ -88,6 +110,7 @@ impl StubDiscord {
                 get(routes::read_messages).post(routes::create_message),
             )
             .route("/api/v10/users/@me", get(routes::me))
+            .fallback(calls::call)
             .with_state(Arc::clone(&shared));
         let served = serve(router).await;
         Self { shared, served }
@@ -105,6 +128,27 @@ impl StubDiscord {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .push_back(fault);
+    }
+
+    /// Queues a fault for one request of a method and a path below the version, such as `DELETE channels/1/messages/2`.
+    /// [`DiscordFault::HoldThenCommit`] acts only if the client still waits.
+    pub fn fail_call(&self, call: &str, fault: DiscordFault) {
+        let mut faults = self
+            .shared
+            .faults_of_calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        faults.push((call.to_owned(), fault));
+    }
+
+    /// Adds a channel to a server, with Discord's number for its kind; 0 is a text channel.
+    pub fn add_channel(&self, guild: &str, id: &str, name: &str, kind: i64) {
+        self.shared.channels().add(guild, id, name, kind);
+    }
+
+    /// The channels of a server as the API shows them, threads left out.
+    pub fn channels(&self, guild: &str) -> Vec<Value> {
+        self.shared.channels().of(guild)
     }
 
     /// Keeps the faults that hold something waiting, until [`StubDiscord::release`].

@@ -130,10 +130,8 @@ impl Room {
             let message = self.messages.iter().find(|message| message.id == remembered.message);
             return message.map_or(Outcome::Deleted, |message| Outcome::Known(message.clone()));
         }
-        self.created += 1;
-        let at = now.saturating_sub(self.backdated);
         let message = DiscordMessage {
-            id: snowflake(at, self.created),
+            id: self.next_id(),
             channel: draft.channel,
             author: draft.author,
             content: draft.content,
@@ -151,6 +149,23 @@ impl Room {
         }
         self.messages.push(message.clone());
         Outcome::Created(message)
+    }
+
+    /// An id that nothing has yet, of now or of the time to which messages are dated back.
+    pub(super) fn next_id(&mut self) -> String {
+        self.created += 1;
+        snowflake(since_1970().saturating_sub(self.backdated), self.created)
+    }
+
+    pub(super) fn message(&self, id: &str) -> Option<DiscordMessage> {
+        self.messages.iter().find(|message| message.id == id).cloned()
+    }
+
+    pub(super) fn edit(&mut self, id: &str, content: &str, allowed_mentions: &Value) -> Option<DiscordMessage> {
+        let message = self.messages.iter_mut().find(|message| message.id == id)?;
+        content.clone_into(&mut message.content);
+        message.allowed_mentions = allowed_mentions.clone();
+        Some(message.clone())
     }
 
     pub(super) fn forget_nonces(&mut self) {
@@ -194,6 +209,12 @@ impl Room {
         found.reverse();
         found
     }
+}
+
+/// How long ago the id was made.
+pub(super) fn age_of(id: &str) -> Duration {
+    let made = id.parse::<u64>().map_or(0, |id| (id >> 22) + DISCORD_EPOCH);
+    since_1970().saturating_sub(Duration::from_millis(made))
 }
 
 /// The wall clock as a server far away has it; nothing else in a test depends on it.

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{ConnectInfo, Path, Query, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::room::{Draft, Outcome, author_json};
-use super::{DiscordFault, DiscordRequest, Shared, refusal};
+use super::{DiscordFault, DiscordRequest, Shared, misbehaviour, refusal};
 use crate::connections::Scissors;
 
 /// Paging of `GET /channels/{id}/messages`.
@@ -32,6 +32,7 @@ pub(super) async fn me(State(shared): State<Arc<Shared>>, uri: Uri, headers: Hea
 
 pub(super) async fn read_messages(
     State(shared): State<Arc<Shared>>,
+    ConnectInfo(scissors): ConnectInfo<Scissors>,
     Path(channel): Path<String>,
     Query(page): Query<Page>,
     uri: Uri,
@@ -46,14 +47,18 @@ pub(super) async fn read_messages(
         let message = "int value should be between 1 and 100.";
         return refusal::invalid_form("limit", "NUMBER_TYPE_MAX", message);
     }
-    let messages = shared.room().page(&channel, page.after, page.before, limit);
-    Json(
-        messages
-            .iter()
-            .map(|message| message.to_json(false))
-            .collect::<Vec<_>>(),
-    )
-    .into_response()
+    let fault = shared.fault_of("GET", &below_version(&uri));
+    misbehaviour::answer(fault, &shared, &scissors, || {
+        let messages = shared.room().page(&channel, page.after, page.before, limit);
+        Json(
+            messages
+                .iter()
+                .map(|message| message.to_json(false))
+                .collect::<Vec<_>>(),
+        )
+        .into_response()
+    })
+    .await
 }
 
 pub(super) async fn create_message(
@@ -65,7 +70,9 @@ pub(super) async fn create_message(
     body: Bytes,
 ) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let fault = shared.next_fault();
+    let fault = shared
+        .fault_of("POST", &below_version(&uri))
+        .or_else(|| shared.next_fault());
     record(&shared, &Method::POST, &uri, &headers, body.clone());
     let draft = author(&shared, &headers)
         .and_then(|author| check_channel(&shared, &channel).map(|()| author))
@@ -74,45 +81,23 @@ pub(super) async fn create_message(
         Ok(draft) => draft,
         Err(refusal) => return *refusal,
     };
-    match fault {
-        None => answer(publish(&shared, draft)),
-        Some(DiscordFault::CommitThen500) => {
-            publish(&shared, draft);
-            refusal::server_error()
-        }
-        Some(DiscordFault::CommitThenReset) => {
-            publish(&shared, draft);
-            reset(&scissors)
-        }
-        Some(DiscordFault::CommitThenGarbage) => {
-            publish(&shared, draft);
-            ([(header::CONTENT_TYPE, "application/json")], "{\"id\": \"12").into_response()
-        }
-        Some(DiscordFault::CommitThenHold) => {
-            let outcome = publish(&shared, draft);
+    if matches!(fault, Some(DiscordFault::HoldThenCommit)) {
+        // In a task of its own, because this future is dropped when the client gives up.
+        let publishing = tokio::spawn(async move {
             shared.until_released().await;
-            answer(outcome)
-        }
-        Some(DiscordFault::HoldThenCommit) => {
-            // In a task of its own, because this future is dropped when the client gives up.
-            let publishing = tokio::spawn(async move {
-                shared.until_released().await;
-                publish(&shared, draft)
-            });
-            publishing.await.map_or_else(|_| refusal::server_error(), answer)
-        }
-        Some(DiscordFault::Unavailable) => refusal::server_error(),
-        Some(DiscordFault::Reset) => reset(&scissors),
-        Some(DiscordFault::RateLimited { scope, retry_after }) => refusal::rate_limited(scope, retry_after),
-        Some(DiscordFault::ProxyRateLimited { retry_after }) => {
-            refusal::page_of_proxy(StatusCode::TOO_MANY_REQUESTS, retry_after)
-        }
-        Some(DiscordFault::ProxyBlocked) => refusal::page_of_proxy(StatusCode::FORBIDDEN, None),
-        Some(DiscordFault::Refused { status, code, message }) => refusal::refused(status, code, &message),
+            publish(&shared, draft)
+        });
+        return publishing.await.map_or_else(|_| refusal::server_error(), answer);
     }
+    misbehaviour::answer(fault, &shared, &scissors, || answer(publish(&shared, draft))).await
 }
 
-fn record(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: Value) {
+/// The path as [`crate::StubDiscord::fail_call`] takes it.
+fn below_version(uri: &Uri) -> String {
+    uri.path().trim_start_matches("/api/v10/").to_owned()
+}
+
+pub(super) fn record(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: Value) {
     let path = uri
         .path_and_query()
         .map_or_else(|| uri.path().to_owned(), ToString::to_string);
@@ -125,7 +110,7 @@ fn record(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body
 }
 
 /// The bot that asks. Every request needs a token and, for the proxy in front, a user agent of Discord's form.
-fn author(shared: &Shared, headers: &HeaderMap) -> Result<String, Box<Response>> {
+pub(super) fn author(shared: &Shared, headers: &HeaderMap) -> Result<String, Box<Response>> {
     let text = |name| {
         headers
             .get(name)
@@ -144,7 +129,7 @@ fn author(shared: &Shared, headers: &HeaderMap) -> Result<String, Box<Response>>
     }
 }
 
-fn check_channel(shared: &Shared, channel: &str) -> Result<(), Box<Response>> {
+pub(super) fn check_channel(shared: &Shared, channel: &str) -> Result<(), Box<Response>> {
     if channel.parse::<u64>().is_err() {
         let message = format!("Value \"{channel}\" is not snowflake.");
         return Err(Box::new(refusal::invalid_form(
@@ -208,9 +193,4 @@ fn answer(outcome: Outcome) -> Response {
         Outcome::Created(message) | Outcome::Known(message) => Json(message.to_json(true)).into_response(),
         Outcome::Deleted => refusal::refused(404, 10008, "Unknown Message"),
     }
-}
-
-fn reset(scissors: &Scissors) -> Response {
-    scissors.cut();
-    Response::new(Body::empty())
 }

@@ -191,3 +191,93 @@ async fn an_id_holds_the_time_of_its_message() -> TestResult {
     assert!(apart > Duration::from_mins(9), "{apart:?}");
     Ok(())
 }
+
+async fn ask(
+    stub: &StubDiscord,
+    method: &str,
+    path: &str,
+    body: Value,
+) -> Result<Response, Box<dyn std::error::Error>> {
+    let request = reqwest::Client::new().request(method.parse()?, format!("{}/{path}", stub.url()));
+    let request = request
+        .header("authorization", "Bot token")
+        .header("user-agent", "DiscordBot (x, 1)");
+    Ok(request.json(&body).send().await?)
+}
+
+#[tokio::test]
+async fn a_path_or_method_that_discord_has_not_is_not_found() -> TestResult {
+    let stub = StubDiscord::start().await;
+    for (method, path) in [
+        ("GET", "guilds/1/nothing"),
+        ("PUT", "channels/1"),
+        ("GET", "channels/1/pins"),
+        ("GET", "x"),
+    ] {
+        assert_eq!(
+            ask(&stub, method, path, Value::Null).await?.status(),
+            404,
+            "{method} {path}"
+        );
+    }
+    assert_eq!(ask(&stub, "GET", "guilds/abc/roles", Value::Null).await?.status(), 400);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_fault_of_a_call_is_for_that_call_alone_and_once() -> TestResult {
+    let stub = StubDiscord::start().await;
+    stub.fail_call("GET guilds/1/roles", DiscordFault::Unavailable);
+    assert_eq!(ask(&stub, "GET", "guilds/2/roles", Value::Null).await?.status(), 200);
+    assert_eq!(ask(&stub, "GET", "guilds/1/roles", Value::Null).await?.status(), 500);
+    assert_eq!(ask(&stub, "GET", "guilds/1/roles", Value::Null).await?.status(), 200);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_bulk_deletion_keeps_to_discords_rules() -> TestResult {
+    let stub = StubDiscord::start().await;
+    stub.backdate(Duration::from_hours(24 * 15));
+    let old = id_of(post(&stub, &message("n1")).await?).await?;
+    stub.backdate(Duration::ZERO);
+    let young = [
+        id_of(post(&stub, &message("n2")).await?).await?,
+        id_of(post(&stub, &message("n3")).await?).await?,
+    ];
+    let path = format!("channels/{CHANNEL}/messages/bulk-delete");
+    for (ids, status) in [
+        (json!([young[0]]), 400),
+        (json!([young[0], young[0]]), 400),
+        (json!([young[0], old]), 400),
+        (json!(young), 204),
+    ] {
+        assert_eq!(
+            ask(&stub, "POST", &path, json!({ "messages": ids })).await?.status(),
+            status,
+            "{ids}"
+        );
+    }
+    assert_eq!(stub.messages(CHANNEL).len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_channel_keeps_what_was_changed_until_it_is_removed() -> TestResult {
+    let stub = StubDiscord::start().await;
+    let made: Value = ask(
+        &stub,
+        "POST",
+        "guilds/5/channels",
+        json!({ "name": "Daily News", "topic": "x" }),
+    )
+    .await?
+    .json()
+    .await?;
+    assert_eq!((&made["name"], &made["topic"]), (&json!("daily-news"), &json!("x")));
+    let path = format!("channels/{}", made["id"].as_str().ok_or("no id")?);
+    ask(&stub, "PATCH", &path, json!({ "topic": "y" })).await?;
+    assert_eq!(stub.channels("5")[0]["topic"], "y");
+    assert_eq!(ask(&stub, "DELETE", &path, Value::Null).await?.status(), 200);
+    assert_eq!(ask(&stub, "GET", &path, Value::Null).await?.status(), 404);
+    Ok(())
+}
