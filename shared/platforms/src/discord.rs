@@ -1,6 +1,8 @@
 //! Discord, by a bot's token.
 
 mod answer;
+pub(crate) mod catalogue;
+mod commands;
 mod request;
 
 use std::time::Duration;
@@ -18,6 +20,8 @@ const MAX_CHARS: usize = 2000;
 const MAX_NONCE: usize = 25;
 /// Discord remembers a nonce for "the past few minutes" and promises no number; a minute is surely within.
 const NONCE_WINDOW: Duration = Duration::from_mins(1);
+/// 2015-01-01T00:00:00Z in milliseconds since 1970, where Discord's ids begin.
+const DISCORD_EPOCH: u64 = 1_420_070_400_000;
 /// The proxy in front of Discord turns other forms of user agent away.
 const USER_AGENT: &str = concat!(
     "DiscordBot (https://github.com/crumplecup/botticelli, ",
@@ -70,14 +74,14 @@ pub enum InvalidDiscordOptions {
     Client(#[source] reqwest::Error),
 }
 
-/// Posts as a Discord bot.
+/// Posts and carries out commands as a Discord bot.
 ///
-/// Every message goes out with its nonce enforced and with no mention allowed, so that nothing an LLM writes can ping
-/// anybody.
+/// Every post goes out with its nonce enforced. No message, edit or thread, of a command either, may mention anybody, so
+/// that nothing an LLM writes can ping people.
 #[derive(Debug, Clone)]
 pub struct Discord {
     client: Client,
-    base_url: String,
+    base_url: Url,
 }
 
 impl Discord {
@@ -88,9 +92,10 @@ impl Discord {
     /// [`InvalidDiscordOptions`], which never holds the token.
     pub fn new(options: &DiscordOptions) -> Result<Self, InvalidDiscordOptions> {
         let base_url = options.base_url.trim_end_matches('/').to_owned();
-        if !Url::parse(&base_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+        let is_http = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        let Some(base_url) = Url::parse(&base_url).ok().filter(is_http) else {
             return Err(InvalidDiscordOptions::BaseUrl { url: base_url });
-        }
+        };
         let token = options.token.expose_secret().trim();
         if token.is_empty() {
             return Err(InvalidDiscordOptions::NoToken);
@@ -114,12 +119,24 @@ impl Discord {
 
     async fn create_message(&self, delivery: &Outgoing) -> Result<Sent, SendError> {
         let channel = request::check(delivery)?;
-        let url = format!("{}/channels/{channel}/messages", self.base_url);
+        let url = self.url(&["channels", channel, "messages"]);
         let body = request::body(delivery);
         match self.client.post(url).json(&body).send().await {
             Ok(response) => answer::read(response).await,
             Err(error) => Err(not_answered(&error)),
         }
+    }
+}
+
+impl Discord {
+    /// An address below the base URL. What is in a segment cannot leave it: it is encoded, a slash too.
+    fn url(&self, segments: &[impl AsRef<str>]) -> Url {
+        let mut url = self.base_url.clone();
+        // Only addresses without a host have no segments, and those were refused.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url
     }
 }
 

@@ -14,7 +14,19 @@ pub fn nonce_for(delivery_id: i64, epoch: u32) -> String {
     let mut hasher = Sha256::new();
     hasher.update(delivery_id.to_be_bytes());
     hasher.update(epoch.to_be_bytes());
-    let digest = hasher.finalize();
+    encoded(&hasher.finalize())
+}
+
+/// The nonce of one message of several that one nonce stands for: that nonce for the first, and for each other one a
+/// nonce made from it and the message's place. One nonce for all would be one message for all.
+pub(crate) fn nonce_of_part(nonce: &str, index: usize) -> String {
+    if index == 0 {
+        return nonce.to_owned();
+    }
+    encoded(&Sha256::digest(format!("{nonce}\0{index}")))
+}
+
+fn encoded(digest: &[u8]) -> String {
     let mut nonce = String::with_capacity(GROUPS * 8);
     for group in digest.chunks_exact(5).take(GROUPS) {
         let bits = group.iter().fold(0_u64, |bits, byte| (bits << 8) | u64::from(*byte));
@@ -40,5 +52,13 @@ mod tests {
     fn another_delivery_or_epoch_has_another_nonce() {
         assert_ne!(nonce_for(1, 0), nonce_for(2, 0));
         assert_ne!(nonce_for(1, 0), nonce_for(1, 1));
+    }
+    #[test]
+    fn every_part_of_a_text_has_a_nonce_of_its_own_that_never_changes() {
+        assert_eq!(nonce_of_part("n", 0), "n");
+        assert_eq!(nonce_of_part("n", 1), nonce_of_part("n", 1));
+        assert_eq!(nonce_of_part("n", 1).len(), 24);
+        assert_ne!(nonce_of_part("n", 1), nonce_of_part("n", 2));
+        assert_ne!(nonce_of_part("n", 1), nonce_of_part("m", 1));
     }
 }

@@ -10,7 +10,7 @@ use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::words_of;
+use super::{DISCORD_EPOCH, words_of};
 use crate::{Rejection, SendError, Sent};
 
 /// A message or an error takes a few kilobytes; more is not from Discord.
@@ -21,16 +21,16 @@ const MAX_DETAIL: usize = 500;
 const MAX_WAIT: Duration = Duration::from_hours(24);
 /// How long to wait for a limit that names no time.
 const UNTOLD_WAIT: Duration = Duration::from_mins(1);
-/// 2015-01-01T00:00:00Z in milliseconds since 1970, where Discord's ids begin.
-const DISCORD_EPOCH: u64 = 1_420_070_400_000;
-
 /// A range of Discord's codes, and what has to change.
 const CLASSES: &[(&[i64], Rejection)] = &[
-    (&[10003, 10004, 10015, 50027], Rejection::TargetGone),
+    (
+        &[10003, 10004, 10015, 50027, 10007, 10011, 10013, 10014, 10026, 10070],
+        Rejection::TargetGone,
+    ),
     (&[40001, 50014], Rejection::Auth),
     (&[50001, 50013, 50008, 50009], Rejection::Permission),
     (
-        &[50035, 50006, 40005, 200_000, 200_001, 240_000, 20009, 50146],
+        &[50035, 50006, 40005, 200_000, 200_001, 240_000, 20009, 50146, 50034],
         Rejection::Content,
     ),
     (
@@ -64,25 +64,51 @@ struct Refusal {
     global: Option<bool>,
 }
 
+/// The message that a post became.
 pub(super) async fn read(response: Response) -> Result<Sent, SendError> {
+    let headers = response.headers().clone();
+    let body = taken(response, MAX_BODY).await?;
+    created(&body, &headers)
+}
+
+/// The JSON of an answer of at most `most` bytes; `Null` where there is none.
+pub(super) async fn json(response: Response, most: usize) -> Result<Value, SendError> {
+    let body = taken(response, most).await?;
+    if body.is_empty() {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(&body).map_err(|error| SendError::Ambiguous {
+        detail: format!("the answer is not JSON: {error}"),
+    })
+}
+
+/// Whether it is a success, whatever its body is.
+pub(super) async fn success(response: Response) -> Result<(), SendError> {
+    if response.status().is_success() {
+        return Ok(());
+    }
+    taken(response, MAX_BODY).await.map(drop)
+}
+
+/// The body of a success.
+async fn taken(response: Response, most: usize) -> Result<Vec<u8>, SendError> {
     let (status, headers) = (response.status(), response.headers().clone());
-    let body = bounded_body(response).await;
+    let body = bounded_body(response, most).await;
     if status.is_success() {
-        let body = body.map_err(|reason| SendError::Ambiguous {
+        return body.map_err(|reason| SendError::Ambiguous {
             detail: format!("{status}, {reason}"),
-        })?;
-        return created(&body, &headers);
+        });
     }
     // The status has decided; a body that cannot be read only leaves the words out.
     Err(refused(status, &headers, &body.unwrap_or_default()))
 }
 
-async fn bounded_body(mut response: Response) -> Result<Vec<u8>, String> {
+async fn bounded_body(mut response: Response, most: usize) -> Result<Vec<u8>, String> {
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_BODY => {
-                return Err(format!("but the body is longer than {MAX_BODY} bytes"));
+            Ok(Some(chunk)) if body.len() + chunk.len() > most => {
+                return Err(format!("but the body is longer than {most} bytes"));
             }
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => return Ok(body),
