@@ -16,9 +16,11 @@ use workspace::{Room, Source, rooms, sources};
 const OUTSIDE: &[(&str, &[&str])] = &[
     ("apalis*", &["bench", "queue", "workers"]),
     ("axum*", &["control", "testkit"]),
+    ("cap-std", &["media"]),
+    ("infer", &["media"]),
     ("opentelemetry*", &["telemetry", "testkit"]),
     ("ractor*", &["workers"]),
-    ("reqwest*", &["client", "llm", "platforms"]),
+    ("reqwest*", &["client", "llm", "media", "platforms"]),
     ("tracing-opentelemetry", &["telemetry"]),
     ("tracing-subscriber", &["telemetry"]),
 ];
@@ -28,6 +30,7 @@ const KNOWS_ONLY: &[(&str, &[&str])] = &[
     ("actors", &["database"]),
     ("database", &[]),
     ("llm", &[]),
+    ("media", &[]),
     ("narrative", &["llm", "toml-document"]),
     ("platforms", &[]),
     ("posts", &["database"]),
