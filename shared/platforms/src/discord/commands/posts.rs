@@ -6,7 +6,7 @@ use super::endpoint::{self, Request};
 use super::{Checked, shape};
 use crate::discord::Discord;
 use crate::discord::catalogue::POST;
-use crate::{CommandError, SendError};
+use crate::{CommandError, Rejection, SendError};
 
 impl Discord {
     /// The posts of a forum: the active ones, which Discord lists by server, and then those in the archive.
@@ -22,8 +22,9 @@ impl Discord {
         };
         if guild.is_empty() || !guild.bytes().all(|digit| digit.is_ascii_digit()) {
             let detail = format!("channel {forum} is not in a server");
-            return Err(failure(SendError::NotSent {
-                retry_after: None,
+            return Err(failure(SendError::Rejected {
+                class: Rejection::Settings,
+                code: None,
                 detail,
             }));
         }
