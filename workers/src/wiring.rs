@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, io::Write, path::Path, sync::Arc};
 
 use anyhow::{Context, bail};
 use botticelli_actors::Breaker;
-use botticelli_llm::{ErrorClass, LanguageModel, LlmError, OpenAi, OpenAiOptions, ReplyFuture, Request, Scripted};
+use botticelli_llm::{
+    ErrorClass, LanguageModel, LlmError, ProviderOptions, ReplyFuture, Request, Scripted, Wire, open,
+};
 use botticelli_narrative::NarrativeFile;
 use botticelli_platforms::{Discord, DiscordOptions, Noop, Platform};
 use botticelli_queue::Backoff;
@@ -144,18 +146,20 @@ pub fn language_model(settings: &Settings, data_dir: &Path) -> anyhow::Result<Ar
     match llm.backend {
         LlmBackend::Embedded => embedded(settings, data_dir),
         LlmBackend::Openai => {
-            let options = OpenAiOptions {
-                base_url: llm
-                    .base_url
-                    .clone()
-                    .context("`[llm] base_url` is needed by `backend = \"openai\"`")?,
+            let base_url = llm
+                .base_url
+                .clone()
+                .context("`[llm] base_url` is needed by `backend = \"openai\"`")?;
+            let model = llm
+                .model
+                .as_deref()
+                .context("`[llm] model` is needed by `backend = \"openai\"`")?;
+            let options = ProviderOptions {
+                base_url: Some(base_url),
                 api_key: settings.llm_api_key()?,
-                model: llm
-                    .model
-                    .clone()
-                    .context("`[llm] model` is needed by `backend = \"openai\"`")?,
+                ..ProviderOptions::new("openai", Wire::OpenAi, model)
             };
-            Ok(Arc::new(OpenAi::new(options)?))
+            Ok(open(options)?)
         }
         LlmBackend::Scripted => {
             let script = llm

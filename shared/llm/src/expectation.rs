@@ -5,7 +5,7 @@
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
-use crate::{ErrorClass, Finish, LanguageModel, LlmError, Request};
+use crate::{ErrorClass, Finish, LanguageModel, LlmError, Message, Request, Role};
 
 /// Broken rules that are named in one message. More would not help a model or a reader to correct the answer.
 const NAMED_BREACHES: usize = 3;
@@ -26,7 +26,15 @@ impl Expectation {
     /// [`ErrorClass::Invalid`] when the schema is not one, [`ErrorClass::Unsupported`] for a file that cannot be shown.
     pub(crate) fn of(request: &Request, backend: &dyn LanguageModel) -> Result<Self, LlmError> {
         let provider = backend.provider();
-        let mut shown = request.messages.iter().flat_map(|message| message.media());
+        let mut answers = request
+            .messages
+            .iter()
+            .filter(|message| message.role == Role::Assistant);
+        if answers.any(|message| message.media().next().is_some()) {
+            let detail = "the model's side of the conversation shows a file, and only the user's side can";
+            return Err(LlmError::new(ErrorClass::Unsupported, provider, detail));
+        }
+        let mut shown = request.messages.iter().flat_map(Message::media);
         if let Some(media) = shown.find(|media| !backend.takes(media.kind)) {
             let detail = format!(
                 "it takes no files of the kind `{}`; leave the file out or ask another provider",
@@ -70,6 +78,11 @@ impl Expectation {
         }
         let Some(validator) = &self.schema else {
             return match text.trim() {
+                "" if finish == Finish::Length => Err(unusable(
+                    ErrorClass::Truncated,
+                    "the token limit cut it before its first word; raise `max_tokens`, which reasoning counts against"
+                        .to_owned(),
+                )),
                 "" => Err(bad("the text is empty".to_owned())),
                 _ => Ok(None),
             };
@@ -149,12 +162,12 @@ pub(crate) fn excerpt(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{sync::Arc, time::Duration};
 
     use serde_json::json;
 
     use super::*;
-    use crate::{Media, MediaKind, Message, Part, Role, Scripted, Timeouts};
+    use crate::{Media, MediaKind, Part, Scripted, Timeouts};
 
     fn expected(request: &Request) -> Result<Expectation, LlmError> {
         Expectation::of(request, &Scripted::repeating([]))
@@ -297,6 +310,9 @@ mod tests {
         assert_eq!(error.class, ErrorClass::Unsupported);
         assert!(error.to_string().contains("`image`"), "{error}");
         assert!(expected(&request).is_ok());
+        let answer = Message::of(Role::Assistant, Arc::clone(&request.messages[0].parts));
+        let request = Request::of([answer], request.timeouts);
+        assert!(expected(&request).is_err_and(|error| error.class == ErrorClass::Unsupported));
     }
 
     #[test]

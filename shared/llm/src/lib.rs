@@ -5,7 +5,11 @@
 //!
 //! | Backend | What answers |
 //! |---|---|
-//! | [`OpenAi`] | any service that speaks the `OpenAI` chat completions protocol |
+//! | [`open`] with [`Wire::OpenAi`] | `OpenAI` chat completions, and any service that speaks them |
+//! | [`open`] with [`Wire::OpenAiResponses`] | `OpenAI` responses |
+//! | [`open`] with [`Wire::Anthropic`] | Anthropic messages |
+//! | [`open`] with [`Wire::Gemini`] | Gemini `generateContent` |
+//! | [`open`] with [`Wire::Ollama`] | Ollama's own chat |
 #![cfg_attr(
     feature = "embedded",
     doc = "| [`Embedded`] | a small model inside this process: no key, no network |"
@@ -18,15 +22,17 @@ mod expectation;
 mod llm_error;
 mod message;
 mod model;
-mod openai;
+mod provider;
+mod remote;
 mod scripted;
 mod usage;
+mod wires;
 
 #[cfg(feature = "embedded")]
 pub use embedded::{Embedded, EmbeddedError, EmbeddedOptions};
 pub use llm_error::{ErrorClass, LlmError, LlmFailure};
 pub use message::{Media, MediaKind, Message, Part, Role};
 pub use model::{Finish, LanguageModel, Remaining, Reply, ReplyFuture, Request, Timeouts};
-pub use openai::{OpenAi, OpenAiOptions, OpenAiSetupError};
+pub use provider::{MaxTokensField, ProviderOptions, SetupError, UnknownWire, Wire, open};
 pub use scripted::{Answer, Hold, Scripted};
 pub use usage::Usage;

@@ -9,7 +9,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use crate::expectation::Expectation;
-use crate::{ErrorClass, Finish, LanguageModel, LlmError, MediaKind, Reply, ReplyFuture, Request, Usage};
+use crate::{ErrorClass, Finish, LanguageModel, LlmError, MediaKind, Message, Reply, ReplyFuture, Request, Usage};
 
 /// The name under which this backend appears in logs and errors.
 const PROVIDER: &str = "scripted";
@@ -196,7 +196,7 @@ impl Scripted {
         let (text, finish) = outcome?;
         let model = request.model.clone().unwrap_or_else(|| PROVIDER.to_owned());
         let json = expected.read(&text, finish, &model)?;
-        let said = request.messages.iter().flat_map(|message| message.texts());
+        let said = request.messages.iter().flat_map(Message::texts);
         let usage = Usage {
             input_tokens: said.chain(request.system.as_deref()).map(words).sum(),
             output_tokens: words(&text),

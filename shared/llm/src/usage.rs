@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Request;
+use crate::{Message, Request};
 
 /// Tokens that a call used.
 ///
@@ -34,7 +34,7 @@ impl Usage {
     /// A guess for a call whose provider does not tell: four characters are a token, rounded up, which is how botticelli's
     /// upstream counts. Files are not counted, because every model counts them in its own way.
     pub fn estimated(request: &Request, answer: &str) -> Self {
-        let said = request.messages.iter().flat_map(|message| message.texts());
+        let said = request.messages.iter().flat_map(Message::texts);
         let asked: u64 = said.chain(request.system.as_deref()).map(letters).sum();
         Self {
             input_tokens: asked.div_ceil(4),
@@ -66,7 +66,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{Message, Timeouts};
+    use crate::Timeouts;
 
     #[test]
     fn a_guess_counts_four_characters_as_a_token() {

@@ -1,12 +1,14 @@
-//! What this crate promises, one file per backend.
+//! What this crate promises, the same of every provider in `contract`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod asking;
+mod contract;
 #[cfg(feature = "embedded")]
 mod embedded;
 #[cfg(feature = "embedded")]
 mod embedded_files;
-mod openai;
-mod openai_failures;
+mod peculiarities;
+mod questions;
 mod scripted;
+mod speech;
 mod stub;

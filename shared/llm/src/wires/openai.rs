@@ -1,0 +1,366 @@
+//! `OpenAI` chat completions, and every service that speaks them.
+
+use std::borrow::Cow;
+
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::encoded::{Base64, DataUrl, audio_format};
+use super::{Asked, Dialect, Fault, SCHEMA_NAME, Unsayable, schema, under, written};
+use crate::remote::{Counted, End, Said};
+use crate::{MaxTokensField, Media, MediaKind, Message, Part, Role};
+
+/// What a document is called that has no name: the service demands one.
+pub(super) const DOCUMENT_NAME: &str = "document";
+
+pub(crate) struct OpenAi {
+    pub(crate) max_tokens_field: MaxTokensField,
+}
+
+impl Dialect for OpenAi {
+    fn takes(&self, kind: MediaKind) -> bool {
+        kind != MediaKind::Video
+    }
+
+    fn endpoint(&self, base: &Url, _: &Asked<'_>) -> Url {
+        under(base, "/v1", "chat/completions")
+    }
+
+    fn authorization(&self, key: &str) -> (&'static str, String) {
+        bearer(key)
+    }
+
+    fn body(&self, asked: &Asked<'_>) -> Result<Vec<u8>, Unsayable> {
+        let request = asked.request;
+        let mut turns = Vec::new();
+        if let Some(system) = request.system.as_deref() {
+            turns.push(Turn {
+                role: "system",
+                content: Content::Text(Cow::Borrowed(system)),
+            });
+        }
+        for message in &request.messages {
+            turns.push(Turn {
+                role: role(message.role),
+                content: content(message)?,
+            });
+        }
+        let limit = |field| request.max_tokens.filter(|_| self.max_tokens_field == field);
+        written(&Body {
+            model: asked.model,
+            messages: turns,
+            stream: asked.is_streamed,
+            // Without it, a streamed answer does not tell what it cost.
+            stream_options: asked.is_streamed.then_some(StreamOptions { include_usage: true }),
+            max_tokens: limit(MaxTokensField::Plain),
+            max_completion_tokens: limit(MaxTokensField::Completion),
+            temperature: request.temperature,
+            top_p: request.top_p,
+            stop: &request.stop,
+            seed: request.seed,
+            response_format: request.schema.as_deref().map(|schema| ResponseFormat::JsonSchema {
+                name: SCHEMA_NAME,
+                schema,
+                strict: schema::is_strict(schema),
+            }),
+        })
+    }
+
+    fn whole(&self, body: &[u8], said: &mut Said) -> Result<(), Fault> {
+        let completion: Completion = serde_json::from_slice(body)?;
+        if completion.choices.is_empty() {
+            return Err(match completion.error {
+                Some(_) => Fault::Complaint(serde_json::from_slice(body)?),
+                None => Fault::Garbage("there are no choices".to_owned()),
+            });
+        }
+        take(completion, said)
+    }
+
+    fn event(&self, event: &[u8], said: &mut Said) -> Result<(), Fault> {
+        if event.trim_ascii() == b"[DONE]" {
+            said.is_complete = true;
+            return Ok(());
+        }
+        let completion: Completion = serde_json::from_slice(event)?;
+        if completion.error.is_some() {
+            return Err(Fault::Complaint(serde_json::from_slice(event)?));
+        }
+        take(completion, said)
+    }
+}
+
+/// The header of everybody who took it over from `OpenAI`.
+pub(super) fn bearer(key: &str) -> (&'static str, String) {
+    ("authorization", format!("Bearer {key}"))
+}
+
+/// What most services call the sides of a conversation.
+pub(super) fn role(role: Role) -> &'static str {
+    match role {
+        Role::User => "user",
+        Role::Assistant => "assistant",
+    }
+}
+
+/// A turn of words alone is one text: not every compatible service knows parts.
+fn content(message: &Message) -> Result<Content<'_>, Unsayable> {
+    if message.media().next().is_none() {
+        return Ok(Content::Text(Cow::Owned(message.text())));
+    }
+    let parts = message.parts.iter().map(|part| match part {
+        Part::Text(text) => Ok(ContentPart::Text { text }),
+        Part::Media(media) => shown(media),
+    });
+    parts.collect::<Result<_, _>>().map(Content::Parts)
+}
+
+fn shown(media: &Media) -> Result<ContentPart<'_>, Unsayable> {
+    match media.kind {
+        MediaKind::Image => Ok(ContentPart::ImageUrl {
+            image_url: ImageUrl { url: DataUrl(media) },
+        }),
+        MediaKind::Audio => match audio_format(&media.mime) {
+            Some(format) => Ok(ContentPart::InputAudio {
+                input_audio: InputAudio {
+                    data: Base64(&media.bytes),
+                    format,
+                },
+            }),
+            None => Err(Unsayable(format!(
+                "it takes audio as WAV and MP3 and not as `{}`; convert the file",
+                media.mime
+            ))),
+        },
+        MediaKind::Document | MediaKind::Video => Ok(ContentPart::File {
+            file: File {
+                filename: media.filename.as_deref().unwrap_or(DOCUMENT_NAME),
+                file_data: DataUrl(media),
+            },
+        }),
+    }
+}
+
+fn take(completion: Completion, said: &mut Said) -> Result<(), Fault> {
+    said.named(completion.model, completion.id);
+    if let Some(tokens) = completion.usage {
+        said.counted = tokens.counted();
+    }
+    let Some(choice) = completion.choices.into_iter().next() else {
+        return Ok(());
+    };
+    if let Some(words) = choice.message.or(choice.delta) {
+        match words.content {
+            Some(Value::String(text)) => said.text.push_str(&text),
+            // Mistral answers in parts, of which some are thoughts.
+            Some(Value::Array(parts)) => parts
+                .iter()
+                .filter_map(|part| part.get("text")?.as_str())
+                .for_each(|text| said.text.push_str(text)),
+            Some(Value::Null) | None => {}
+            Some(_) => return Err(Fault::Garbage("the content is not a text".to_owned())),
+        }
+        said.refusal.push_str(words.refusal.as_deref().unwrap_or_default());
+    }
+    if let Some(reason) = choice.finish_reason {
+        said.end = Some(match reason.as_str() {
+            "length" => End::Length,
+            "content_filter" => End::Declined("the provider's content filter stopped the answer".to_owned()),
+            "tool_calls" | "function_call" => {
+                End::Unusable(format!("it wants to call a tool (`{reason}`), and none was offered"))
+            }
+            // OpenRouter.
+            "error" => End::Unusable("the service behind the provider failed in the middle of it".to_owned()),
+            // Compatible services have names of their own for a regular end.
+            _ => End::Stop,
+        });
+    }
+    Ok(())
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    model: &'a str,
+    messages: Vec<Turn<'a>>,
+    stream: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream_options: Option<StreamOptions>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_completion_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    temperature: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    top_p: Option<f32>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    stop: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seed: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    response_format: Option<ResponseFormat<'a>>,
+}
+
+#[derive(Serialize)]
+struct StreamOptions {
+    include_usage: bool,
+}
+
+#[derive(Serialize)]
+struct Turn<'a> {
+    role: &'static str,
+    content: Content<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Content<'a> {
+    Text(Cow<'a, str>),
+    Parts(Vec<ContentPart<'a>>),
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum ContentPart<'a> {
+    Text { text: &'a str },
+    ImageUrl { image_url: ImageUrl<'a> },
+    InputAudio { input_audio: InputAudio<'a> },
+    File { file: File<'a> },
+}
+
+#[derive(Serialize)]
+struct ImageUrl<'a> {
+    url: DataUrl<'a>,
+}
+
+#[derive(Serialize)]
+struct InputAudio<'a> {
+    data: Base64<'a>,
+    format: &'static str,
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    filename: &'a str,
+    file_data: DataUrl<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", content = "json_schema", rename_all = "snake_case")]
+enum ResponseFormat<'a> {
+    JsonSchema {
+        name: &'static str,
+        schema: &'a Value,
+        strict: bool,
+    },
+}
+
+/// A completion, or a chunk of one: they differ in what a choice holds.
+#[derive(Deserialize)]
+struct Completion {
+    id: Option<String>,
+    model: Option<String>,
+    #[serde(default)]
+    choices: Vec<Choice>,
+    usage: Option<Counts>,
+    error: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Choice {
+    message: Option<Words>,
+    delta: Option<Words>,
+    finish_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Words {
+    content: Option<Value>,
+    refusal: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Counts {
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    total_tokens: Option<u64>,
+    prompt_tokens_details: Option<PromptDetails>,
+    completion_tokens_details: Option<CompletionDetails>,
+    /// `DeepSeek`'s name for it.
+    prompt_cache_hit_tokens: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+struct PromptDetails {
+    cached_tokens: Option<u64>,
+    cache_write_tokens: Option<u64>,
+}
+
+#[derive(Deserialize, Default)]
+struct CompletionDetails {
+    reasoning_tokens: Option<u64>,
+}
+
+impl Counts {
+    fn counted(self) -> Counted {
+        let prompt = self.prompt_tokens_details.unwrap_or_default();
+        let reasoning = self
+            .completion_tokens_details
+            .unwrap_or_default()
+            .reasoning_tokens
+            .unwrap_or(0);
+        // xAI counts its reasoning beside the answer and not in it; the total tells.
+        let is_beside = match (self.prompt_tokens, self.completion_tokens, self.total_tokens) {
+            (Some(input), Some(output), Some(total)) => total == input + output + reasoning,
+            _ => false,
+        };
+        Counted {
+            input: self.prompt_tokens,
+            output: self
+                .completion_tokens
+                .map(|output| output + if is_beside { reasoning } else { 0 }),
+            cached_input: prompt.cached_tokens.or(self.prompt_cache_hit_tokens).unwrap_or(0),
+            cache_write: prompt.cache_write_tokens.unwrap_or(0),
+            reasoning,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counted(usage: &str) -> Counted {
+        let mut said = Said::default();
+        let body = format!(r#"{{"choices": [{{"message": {{"content": "x"}}}}], "usage": {usage}}}"#);
+        let dialect = OpenAi {
+            max_tokens_field: MaxTokensField::Plain,
+        };
+        assert!(dialect.whole(body.as_bytes(), &mut said).is_ok(), "{usage}");
+        said.counted
+    }
+
+    #[test]
+    fn reasoning_is_part_of_the_output_whoever_counts() {
+        let inside = counted(
+            r#"{"prompt_tokens": 9, "completion_tokens": 30, "total_tokens": 39,
+                "completion_tokens_details": {"reasoning_tokens": 20}}"#,
+        );
+        assert_eq!((inside.output, inside.reasoning), (Some(30), 20));
+        let beside = counted(
+            r#"{"prompt_tokens": 9, "completion_tokens": 10, "total_tokens": 39,
+                "completion_tokens_details": {"reasoning_tokens": 20}}"#,
+        );
+        assert_eq!((beside.output, beside.reasoning), (Some(30), 20));
+    }
+
+    #[test]
+    fn the_cache_is_told_under_two_names() {
+        assert_eq!(
+            counted(r#"{"prompt_tokens_details": {"cached_tokens": 7}}"#).cached_input,
+            7
+        );
+        assert_eq!(counted(r#"{"prompt_cache_hit_tokens": 8}"#).cached_input, 8);
+    }
+}
