@@ -9,9 +9,8 @@ use std::{
 
 use anyhow::{Context, Result, anyhow};
 use botticelli_lifecycle::Ending;
-use botticelli_llm::Timeouts;
-use botticelli_narrative::{ActRecord, Audience, NarrativeFile, OneModel, Ports, RunOptions};
-use botticelli_workers::{NoCheckpoints, PostTables, language_model};
+use botticelli_narrative::{ActRecord, Audience, NarrativeFile, Ports, RunOptions};
+use botticelli_workers::{NoCheckpoints, PostTables, models, timeouts};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value};
 
@@ -81,7 +80,7 @@ async fn play(run: Run, environment: HashMap<String, String>) -> Result<Ending> 
     let settings = arguments.settings(environment.clone())?;
     #[cfg(feature = "embedded-llm")]
     botticelli_workers::confine_model(&settings, &environment)?;
-    let model = language_model(&settings, &data_dir)?;
+    let models = models(&settings, &data_dir)?;
     // A narrative that reads no table runs without any database.
     let pool = target::migrated_pool(&arguments, environment).await.ok();
     let tables = PostTables {
@@ -89,7 +88,6 @@ async fn play(run: Run, environment: HashMap<String, String>) -> Result<Ending> 
         in_hand: None,
     };
     let printer = Printer::default();
-    let models = OneModel(&*model);
     let ports = Ports {
         tables: &tables,
         audience: &printer,
@@ -103,7 +101,7 @@ async fn play(run: Run, environment: HashMap<String, String>) -> Result<Ending> 
             .collect::<Map<_, _>>(),
         seed: run.seed,
         iterations: run.iterations,
-        ..RunOptions::new(Timeouts::within(settings.llm.timeout))
+        ..RunOptions::new(timeouts(&settings))
     };
     let played = botticelli_narrative::run(&narrative, &ports, &options).await;
     let played = played.map_err(|error| anyhow!(error))?;

@@ -12,12 +12,12 @@ use anyhow::{Result, anyhow, bail};
 use botticelli_database::migrate;
 use botticelli_jobs::register_fleet;
 use botticelli_lifecycle::{Cluster, ClusterOptions, Ending};
-use botticelli_llm::LanguageModel;
+use botticelli_llm::Providers;
 use botticelli_posts::published;
 use botticelli_process::{Pools, Process, ProcessArguments};
 use botticelli_queue::{JobOptions, NewJob, Source, enqueue_unless_waiting};
 use botticelli_scheduler::{LoadSettings, Scheduler, sync_actors};
-use botticelli_workers::{ActorSpec, Fleet, WorkerParts, actor_specs, fleet_options, language_model, platforms, shop};
+use botticelli_workers::{ActorSpec, Fleet, WorkerParts, actor_specs, fleet_options, models, platforms, shop};
 use clap::Args;
 use secrecy::SecretString;
 use sqlx::PgPool;
@@ -65,7 +65,7 @@ async fn with_database(
     // First what is quickly refused: a mistake in a narrative need not cost the start of a database.
     let crew = Crew {
         actors: actor_specs(&process.settings, &[])?,
-        model: language_model(&process.settings, data_dir)?,
+        models: models(&process.settings, data_dir)?,
         load,
     };
     if process.settings.server.database_url.is_some() {
@@ -92,14 +92,14 @@ async fn with_database(
 /// Who runs, and who writes.
 struct Crew {
     actors: Vec<ActorSpec>,
-    model: Arc<dyn LanguageModel>,
+    models: Providers,
     /// Reads the settings again.
     load: LoadSettings,
 }
 
 async fn fleet(process: &Process, arguments: &Arguments, crew: Crew, url: Option<SecretString>) -> Result<Ending> {
     let settings = &process.settings;
-    let Crew { actors, model, load } = crew;
+    let Crew { actors, models, load } = crew;
     let platforms = platforms(settings, &actors, Box::new(stdout()));
     let Pools { main: pool, lease } = process.connect(url.as_ref()).await?;
     migrate(&pool).await?;
@@ -112,7 +112,7 @@ async fn fleet(process: &Process, arguments: &Arguments, crew: Crew, url: Option
 
     let parts = WorkerParts {
         pool: pool.clone(),
-        model,
+        models,
         platforms,
         metrics: process.metrics(),
         worker_name: process.name.clone(),

@@ -11,8 +11,7 @@ use std::{
 };
 
 use botticelli_jobs::{ARGS_VERSION, Kind, NarrativeArgs};
-use botticelli_llm::Timeouts;
-use botticelli_narrative::{ActRecord, Audience, Narrative, NarrativeRun, OneModel, Ports, RunOptions};
+use botticelli_narrative::{ActRecord, Audience, Narrative, NarrativeRun, Ports, RunOptions};
 use botticelli_queue::{ClaimedJob, Progress, UnreadableJob, report_progress};
 use botticelli_telemetry::{Metrics, TokenKind};
 use serde_json::{Value, json};
@@ -74,11 +73,10 @@ async fn run_narrative(
         played: AtomicU32::new(0),
     };
     let audience = Counting { metrics: &shop.metrics };
-    let models = OneModel(&*shop.model);
     let ports = Ports {
         tables,
         audience: &audience,
-        ..Ports::bare(&models, &checkpoints)
+        ..Ports::bare(&shop.models, &checkpoints)
     };
     let options = RunOptions {
         args: args.args.clone(),
@@ -94,7 +92,7 @@ async fn run_narrative(
         ),
         iterations,
         round,
-        ..RunOptions::new(Timeouts::within(shop.act_timeout))
+        ..RunOptions::new(shop.timeouts)
     };
     botticelli_narrative::run(narrative, &ports, &options)
         .await

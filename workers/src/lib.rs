@@ -4,6 +4,7 @@ mod actors;
 mod filter;
 mod handlers;
 mod identity;
+mod models;
 mod outcome;
 mod ports;
 mod record;
@@ -15,8 +16,9 @@ mod wiring;
 
 pub use actors::{ActorStatus, Fleet, FleetError, FleetOptions, NarrativeActorMessage};
 pub use identity::Identity;
+#[cfg(feature = "embedded-llm")]
+pub use models::confine_model;
+pub use models::{models, models_for, prices, timeouts};
 pub use ports::{NoCheckpoints, PostTables};
 pub use shop::{ActorSpec, Platforms, Shop, TraceJobs};
-#[cfg(feature = "embedded-llm")]
-pub use wiring::confine_model;
-pub use wiring::{WorkerParts, actor_specs, fleet_options, language_model, model_for, platforms, shop};
+pub use wiring::{WorkerParts, actor_specs, fleet_options, platforms, shop};

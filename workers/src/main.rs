@@ -12,7 +12,7 @@ use botticelli_database::check_schema;
 use botticelli_jobs::register_fleet;
 use botticelli_lifecycle::{Ending, exit_code};
 use botticelli_process::{Process, ProcessArguments};
-use botticelli_workers::{Fleet, WorkerParts, actor_specs, fleet_options, model_for, platforms, shop};
+use botticelli_workers::{Fleet, WorkerParts, actor_specs, fleet_options, models_for, platforms, shop};
 use clap::Parser;
 
 /// Runs the jobs of the configured actors.
@@ -47,7 +47,7 @@ async fn run(cli: Cli) -> Result<Ending> {
 async fn work(process: &Process, queues: &[String], data_dir: &std::path::Path) -> Result<Ending> {
     let settings = &process.settings;
     let actors = actor_specs(settings, queues)?;
-    let model = model_for(&actors, settings, data_dir)?;
+    let models = models_for(&actors, settings, data_dir)?;
     let platforms = platforms(settings, &actors, Box::new(stdout()));
     let pools = process.connect(None).await?;
     check_schema(&pools.main).await?;
@@ -56,7 +56,7 @@ async fn work(process: &Process, queues: &[String], data_dir: &std::path::Path) 
 
     let parts = WorkerParts {
         pool: pools.main,
-        model,
+        models,
         platforms,
         metrics: process.metrics(),
         worker_name: process.name.clone(),

@@ -142,8 +142,9 @@ impl NarrativeFailure {
         };
         let Some(said) = error.llm_error() else {
             let failure = match (error, error.failure()) {
-                (_, Some(ActFailure::Wait { after, .. })) => wait(Some(*after)),
-                (_, Some(ActFailure::Exhausted { after: Some(after), .. })) => wait(Some(*after)),
+                (_, Some(ActFailure::Wait { after, .. } | ActFailure::Exhausted { after: Some(after), .. })) => {
+                    wait(Some(*after))
+                }
                 (_, Some(ActFailure::Exhausted { after: None, .. } | ActFailure::NoModel(_))) => {
                     JobFailure::discard(error)
                 }

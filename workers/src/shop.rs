@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use botticelli_actors::Breaker;
 use botticelli_jobs::Kind;
-use botticelli_llm::LanguageModel;
+use botticelli_llm::{Providers, Timeouts};
 use botticelli_narrative::NarrativeFile;
 use botticelli_platforms::Platform;
 use botticelli_queue::Backoff;
@@ -18,7 +18,7 @@ pub struct Shop {
     /// Where everything is kept.
     pub pool: PgPool,
     /// Who writes.
-    pub model: Arc<dyn LanguageModel>,
+    pub models: Providers,
     /// Where posts go.
     pub platforms: Platforms,
     /// What is counted.
@@ -29,8 +29,8 @@ pub struct Shop {
     pub(crate) running: RunningJobs,
     /// Host and process id, for people.
     pub worker_name: String,
-    /// How long one act may take.
-    pub act_timeout: Duration,
+    /// How long one call of a model may take.
+    pub timeouts: Timeouts,
     /// How long one run may take.
     pub job_timeout: Duration,
     /// How job spans join the traces they come from.

@@ -1,25 +1,19 @@
 //! From settings to tools: what this process runs with.
 
-use std::{collections::BTreeMap, io::Write, path::Path, sync::Arc};
+use std::{collections::BTreeMap, io::Write, sync::Arc};
 
 use anyhow::{Context, bail};
 use botticelli_actors::Breaker;
-use botticelli_llm::{
-    ErrorClass, LanguageModel, LlmError, ProviderOptions, ReplyFuture, Request, Scripted, Wire, open,
-};
+use botticelli_llm::Providers;
 use botticelli_narrative::NarrativeFile;
 use botticelli_platforms::{Discord, DiscordOptions, Noop, Platform};
 use botticelli_queue::Backoff;
 use botticelli_schedule::Clock;
-use botticelli_settings::{ActorKind, ActorSettings, LlmBackend, PlatformName, Settings};
+use botticelli_settings::{ActorKind, ActorSettings, PlatformName, Settings};
 use botticelli_telemetry::Metrics;
 use sqlx::PgPool;
 
-use crate::{ActorSpec, FleetOptions, Identity, Platforms, Shop, TraceJobs, running::RunningJobs};
-
-/// The embedded model's file, as `scripts/fetch-model` leaves it in the data directory.
-#[cfg(feature = "embedded-llm")]
-const MODEL_FILE: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
+use crate::{ActorSpec, FleetOptions, Identity, Platforms, Shop, TraceJobs, models::timeouts, running::RunningJobs};
 
 /// Reads and checks the narratives of the enabled actors that this process serves: all, or the named ones.
 ///
@@ -109,138 +103,6 @@ fn actor_spec(settings: &Settings, actor: &ActorSettings, narratives: Arc<Narrat
     })
 }
 
-/// Opens the configured language model for the given actors. None is opened when all of them only post: posting asks no
-/// model.
-///
-/// # Errors
-///
-/// What is missing or wrong, with the way out.
-pub fn model_for(actors: &[ActorSpec], settings: &Settings, data_dir: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
-    if actors.iter().all(|actor| actor.kind == ActorKind::Posting) {
-        return Ok(Arc::new(NoModel));
-    }
-    language_model(settings, data_dir)
-}
-
-/// Stands where no model is needed.
-struct NoModel;
-
-impl LanguageModel for NoModel {
-    fn generate<'a>(&'a self, _: &'a Request) -> ReplyFuture<'a> {
-        let detail = "this worker only posts, and posting asks no model";
-        Box::pin(async move { Err(LlmError::new(ErrorClass::Unsupported, "none", detail)) })
-    }
-
-    fn provider(&self) -> &'static str {
-        "none"
-    }
-}
-
-/// Opens the configured language model.
-///
-/// # Errors
-///
-/// What is missing or wrong, with the way out.
-pub fn language_model(settings: &Settings, data_dir: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
-    let llm = &settings.llm;
-    match llm.backend {
-        LlmBackend::Embedded => embedded(settings, data_dir),
-        LlmBackend::Openai => {
-            let base_url = llm
-                .base_url
-                .clone()
-                .context("`[llm] base_url` is needed by `backend = \"openai\"`")?;
-            let model = llm
-                .model
-                .as_deref()
-                .context("`[llm] model` is needed by `backend = \"openai\"`")?;
-            let options = ProviderOptions {
-                base_url: Some(base_url),
-                api_key: settings.llm_api_key()?,
-                ..ProviderOptions::new("openai", Wire::OpenAi, model)
-            };
-            Ok(open(options)?)
-        }
-        LlmBackend::Scripted => {
-            let script = llm
-                .script
-                .as_ref()
-                .context("`[llm] script` is needed by `backend = \"scripted\"`")?;
-            let path = settings.resolve(script);
-            let text = std::fs::read_to_string(&path)
-                .with_context(|| format!("`[llm] script` = `{}` cannot be read", path.display()))?;
-            let replies: Vec<String> = text
-                .lines()
-                .filter(|line| !line.trim().is_empty())
-                .map(str::to_owned)
-                .collect();
-            if replies.is_empty() {
-                bail!(
-                    "`[llm] script` = `{}` has no reply; write one on each line",
-                    path.display()
-                );
-            }
-            Ok(Arc::new(Scripted::repeating(replies)))
-        }
-    }
-}
-
-#[cfg(feature = "embedded-llm")]
-fn embedded(settings: &Settings, data_dir: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
-    use botticelli_llm::{Embedded, EmbeddedOptions};
-
-    let configured = settings.llm.model_file.as_ref().map(|file| settings.resolve(file));
-    let model_path = configured.unwrap_or_else(|| data_dir.join(MODEL_FILE));
-    let options = EmbeddedOptions {
-        cache_dir: data_dir.join("models"),
-        model_path,
-        threads: settings.llm.threads.into(),
-    };
-    Ok(Arc::new(Embedded::open(options)?))
-}
-
-#[cfg(not(feature = "embedded-llm"))]
-fn embedded(_: &Settings, _: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
-    Err(anyhow::anyhow!(
-        "`[llm] backend = \"embedded\"` needs a binary built with the feature `embedded-llm`, which this one is not; \
-         build it with `--features embedded-llm`, or set `backend = \"openai\"` and `base_url`"
-    ))
-}
-
-/// Starts this program again, in place and with the same arguments, with the number of threads of `[llm] threads` in its
-/// environment, unless that is there already or the embedded model is not used.
-///
-/// The model's library reads the number once, before any code of ours can set it, and changing the environment of a
-/// running process is not safe.
-///
-/// # Errors
-///
-/// When the program cannot be started again.
-#[cfg(feature = "embedded-llm")]
-pub fn confine_model<S: std::hash::BuildHasher>(
-    settings: &Settings,
-    environment: &std::collections::HashMap<String, String, S>,
-) -> anyhow::Result<()> {
-    use std::os::unix::process::CommandExt;
-
-    use botticelli_llm::Embedded;
-
-    if settings.llm.backend != LlmBackend::Embedded || environment.contains_key(Embedded::THREADS_VARIABLE) {
-        return Ok(());
-    }
-    let program = std::env::current_exe().context("this program's own path cannot be found")?;
-    let error = std::process::Command::new(&program)
-        .args(std::env::args_os().skip(1))
-        .env(Embedded::THREADS_VARIABLE, settings.llm.threads.to_string())
-        .exec();
-    Err(error).with_context(|| {
-        format!(
-            "`{}` cannot be started again with its thread setting",
-            program.display()
-        )
-    })
-}
-
 /// Opens the platforms that the given actors post to. `stdout` is where `noop` prints.
 ///
 /// A platform that cannot be opened, for example because its token is missing, is reported now and fails the runs that
@@ -275,7 +137,7 @@ pub struct WorkerParts {
     /// Where everything is kept.
     pub pool: PgPool,
     /// Who writes.
-    pub model: Arc<dyn LanguageModel>,
+    pub models: Providers,
     /// Where posts go.
     pub platforms: Platforms,
     /// What is counted.
@@ -288,20 +150,20 @@ pub struct WorkerParts {
 pub fn shop(settings: &Settings, parts: WorkerParts) -> Arc<Shop> {
     let WorkerParts {
         pool,
-        model,
+        models,
         platforms,
         metrics,
         worker_name,
     } = parts;
     Arc::new(Shop {
         pool,
-        model,
+        models,
         platforms,
         metrics,
         identity: Identity::fresh(),
         running: RunningJobs::default(),
         worker_name,
-        act_timeout: settings.llm.timeout,
+        timeouts: timeouts(settings),
         job_timeout: settings.queue.job_timeout,
         trace_jobs: match settings.telemetry.trace_jobs {
             botticelli_settings::TraceJobs::Auto => TraceJobs::Auto,

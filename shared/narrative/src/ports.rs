@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, error::Error, pin::Pin, time::Duration};
 
-use botticelli_llm::{Finish, LanguageModel, LlmError, Media, MediaKind, Remaining, Usage};
+use botticelli_llm::{Finish, LanguageModel, LlmError, Media, MediaKind, Providers, Remaining, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -51,6 +51,20 @@ pub struct Route<'a> {
     pub model: &'a dyn LanguageModel,
     /// The model to ask it for; `None` leaves that to the client.
     pub name: Option<String>,
+}
+
+/// A name without a provider may also be that of a provider, which is then asked for its own model.
+impl Models for Providers {
+    fn route<'a>(&'a self, choice: &ModelChoice) -> Result<Route<'a>, String> {
+        let (provider, model) = match (choice.provider.as_deref(), choice.model.as_deref()) {
+            (None, Some(name)) if self.get(name).is_some() => (Some(name), None),
+            choice => choice,
+        };
+        let route = Self::route(self, provider, model).map_err(|error| error.to_string())?;
+        let name = route.name.map(str::to_owned);
+        let model = self.get(route.provider).ok_or("the provider has gone")?;
+        Ok(Route { model: &**model, name })
+    }
 }
 
 /// One client, which is asked for whatever model an act wants.

@@ -1,7 +1,7 @@
 //! Environment variables that override keys of the file.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use botticelli_toml_document::nearest;
 use secrecy::{ExposeSecret, SecretString};
@@ -19,7 +19,17 @@ const READ_ELSEWHERE: [&str; 3] = ["BOTTICELLI_CONFIG", "BOTTICELLI_DATA_DIR", "
 const READ_BY_TESTS: &str = "BOTTICELLI_TEST_";
 
 /// Keys that hold lists and so have no variable.
-const LISTS: [&str; 3] = ["after", "windows", "blackouts"];
+const LISTS: [&str; 9] = [
+    "after",
+    "windows",
+    "blackouts",
+    "env",
+    "readable_tables",
+    "media_hosts",
+    "commands",
+    "aliases",
+    "limits",
+];
 
 /// The variables that are set, without the empty ones and those of Kubernetes services.
 pub(crate) struct Environment {
@@ -52,6 +62,23 @@ impl Environment {
     /// The key of the model service, when it is in the environment itself.
     pub(crate) fn llm_api_key(&self) -> Option<SecretString> {
         self.secret(&["LLM_API_KEY", "OPENAI_API_KEY"])
+    }
+
+    /// The key of the provider `name`, when it is in the environment itself.
+    pub(crate) fn api_key_of(&self, name: &str) -> Option<SecretString> {
+        self.secret(&[&variable_of(name, "API_KEY")])
+    }
+
+    /// The file with the key of the provider `name`, when the environment names it.
+    pub(crate) fn api_key_file_of(&self, name: &str) -> Option<PathBuf> {
+        self.variables
+            .get(&variable_of(name, "API_KEY_FILE"))
+            .map(PathBuf::from)
+    }
+
+    /// The variable `name`, if it is set.
+    pub(crate) fn value(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
     }
 
     fn secret(&self, names: &[&str]) -> Option<SecretString> {
@@ -161,6 +188,10 @@ fn most_telling(refusals: Vec<String>) -> String {
         .find(|refusal| !refusal.starts_with("invalid type"))
         .cloned();
     of_value.or_else(|| refusals.into_iter().next()).unwrap_or_default()
+}
+
+fn variable_of(provider: &str, what: &str) -> String {
+    format!("{}_{what}", provider.to_uppercase().replace('-', "_"))
 }
 
 fn insert(table: &mut Table, path: &[String], value: Value) {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::field_names::field_names;
 use crate::sections::{
-    ActorSection, ApiSettings, DiscordSettings, LlmSettings, QueueSettings, SchedulerSettings, ServerSettings,
-    TelemetrySettings,
+    ActorSection, ApiSettings, BudgetSettings, DiscordSettings, LlmSettings, NarrativesSettings, PriceSettings,
+    ProviderSettings, QueueSettings, SchedulerSettings, ServerSettings, TelemetrySettings,
 };
 
 /// The prefix of every variable that sets a key.
@@ -15,11 +15,12 @@ pub(crate) const PREFIX: &str = "BOTTICELLI_";
 pub(crate) type KeyPath = Vec<String>;
 
 /// The sections that are not per actor, with their keys.
-pub(crate) fn sections() -> [(&'static str, &'static [&'static str]); 7] {
+pub(crate) fn sections() -> [(&'static str, &'static [&'static str]); 8] {
     [
         ("server", field_names::<ServerSettings>()),
         ("api", field_names::<ApiSettings>()),
         ("llm", field_names::<LlmSettings>()),
+        ("narratives", field_names::<NarrativesSettings>()),
         ("discord", field_names::<DiscordSettings>()),
         ("queue", field_names::<QueueSettings>()),
         ("scheduler", field_names::<SchedulerSettings>()),
@@ -30,6 +31,15 @@ pub(crate) fn sections() -> [(&'static str, &'static [&'static str]); 7] {
 /// The keys of an `[actors.NAME]` section.
 pub(crate) fn actor_keys() -> &'static [&'static str] {
     field_names::<ActorSection>()
+}
+
+/// The tables of named entries beside the actors, with the keys of an entry. No variable sets one.
+pub(crate) fn named() -> [(&'static str, &'static [&'static str]); 3] {
+    [
+        ("providers", field_names::<ProviderSettings>()),
+        ("prices", field_names::<PriceSettings>()),
+        ("budgets", field_names::<BudgetSettings>()),
+    ]
 }
 
 /// Every variable that sets a key, given the names of the configured actors.

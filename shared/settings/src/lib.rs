@@ -43,8 +43,9 @@ pub use check::{ActorSummary, Summary};
 pub use origin::Origin;
 pub use problem::{Place, SettingsProblem};
 pub use sections::{
-    ActorKind, ActorSettings, AnonymousRole, ApiSettings, DiscordSettings, LlmBackend, LlmSettings, LogFormat,
-    PlatformName, QueueSettings, SchedulerSettings, ServerSettings, TelemetrySettings, TraceJobs,
+    ActorKind, ActorSettings, AnonymousRole, ApiSettings, BudgetPeriod, BudgetSettings, DiscordSettings, LimitSettings,
+    LlmBackend, LlmSettings, LogFormat, NarrativesSettings, PlatformName, PriceSettings, ProviderSettings,
+    ProviderWire, QueueSettings, SchedulerSettings, ServerSettings, TelemetrySettings, TraceJobs,
 };
 pub use settings::Settings;
 pub use settings_error::SettingsError;

@@ -51,6 +51,14 @@ pub(crate) fn load(
     })?;
     sections.discord.token = environment.discord_token();
     sections.llm.api_key = environment.llm_api_key();
+    for (name, provider) in &mut sections.providers {
+        provider.api_key = environment.api_key_of(name);
+        if let Some(file) = environment.api_key_file_of(name) {
+            provider.api_key_file = Some(file);
+        }
+    }
+    let variables = sections.narratives.env.iter();
+    sections.narratives.environment = variables.map(|name| (name.clone(), environment.value(name))).collect();
 
     let mut report = Report::new(&document, &overlay.overridden);
     let actors = sections::check(&sections, &mut report);

@@ -11,8 +11,8 @@ use crate::load::load;
 use crate::origin::Origin;
 use crate::secret;
 use crate::sections::{
-    ActorSettings, ApiSettings, DiscordSettings, LlmSettings, QueueSettings, SchedulerSettings, Sections,
-    ServerSettings, TelemetrySettings,
+    ActorSettings, ApiSettings, BudgetSettings, DiscordSettings, LlmSettings, NarrativesSettings, PriceSettings,
+    ProviderSettings, QueueSettings, SchedulerSettings, Sections, ServerSettings, TelemetrySettings,
 };
 use crate::settings_error::SettingsError;
 
@@ -27,6 +27,8 @@ pub struct Settings {
     pub api: ApiSettings,
     /// `[llm]`.
     pub llm: LlmSettings,
+    /// `[narratives]`.
+    pub narratives: NarrativesSettings,
     /// `[discord]`.
     pub discord: DiscordSettings,
     /// `[queue]`.
@@ -35,6 +37,12 @@ pub struct Settings {
     pub scheduler: SchedulerSettings,
     /// `[telemetry]`.
     pub telemetry: TelemetrySettings,
+    /// `[providers.NAME]`, by name.
+    pub providers: BTreeMap<String, ProviderSettings>,
+    /// `[prices."PROVIDER/MODEL"]`, by name.
+    pub prices: BTreeMap<String, PriceSettings>,
+    /// `[budgets.NAME]`, by name.
+    pub budgets: BTreeMap<String, BudgetSettings>,
     /// `[actors.NAME]`, by name. Disabled actors are included.
     pub actors: BTreeMap<String, ActorSettings>,
     #[serde(skip)]
@@ -82,20 +90,28 @@ impl Settings {
             server,
             api,
             llm,
+            narratives,
             discord,
             queue,
             scheduler,
             telemetry,
+            providers,
+            prices,
+            budgets,
             actors: _,
         } = sections;
         Self {
             server,
             api,
             llm,
+            narratives,
             discord,
             queue,
             scheduler,
             telemetry,
+            providers,
+            prices,
+            budgets,
             actors,
             origin,
             working_directory,
@@ -108,7 +124,10 @@ impl Settings {
             .into_iter()
             .flat_map(|(section, keys)| keys.iter().map(move |key| format!("{section}.{key}")));
         let of_actors = keys::actor_keys().iter().map(|key| format!("actors.NAME.{key}"));
-        of_sections.chain(of_actors).collect()
+        let of_named = keys::named()
+            .into_iter()
+            .flat_map(|(table, keys)| keys.iter().map(move |key| format!("{table}.NAME.{key}")));
+        of_sections.chain(of_named).chain(of_actors).collect()
     }
 
     /// Where the settings came from.
@@ -171,6 +190,26 @@ impl Settings {
                 variable: "DISCORD_TOKEN",
                 key: "discord.token_file",
             }),
+        }
+    }
+
+    /// The key of the provider `name`: the variable `<NAME>_API_KEY`, or the content of the file in `<NAME>_API_KEY_FILE` or of
+    /// its `api_key_file`; `None` when nothing is set, because many local services want no key.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::SecretFile`] or [`SettingsError::SecretFileEmpty`] for a bad file.
+    pub fn provider_api_key(&self, name: &str) -> Result<Option<SecretString>, SettingsError> {
+        let Some(provider) = self.providers.get(name) else {
+            return Ok(None);
+        };
+        match (&provider.api_key, &provider.api_key_file) {
+            (Some(key), _) => Ok(Some(key.clone())),
+            (None, Some(file)) => {
+                let key = format!("providers.{name}.api_key_file");
+                secret::read_file(&key, &self.resolve(file)).map(Some)
+            }
+            (None, None) => Ok(None),
         }
     }
 

@@ -7,8 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use botticelli_jobs::{BatchArgs, read_args};
-use botticelli_llm::Timeouts;
-use botticelli_narrative::{Narrative, OneModel, Ports, RunOptions};
+use botticelli_narrative::{Narrative, Ports, RunOptions};
 use botticelli_platforms::{Outgoing, Platform, Rejection, SendError, nonce_for};
 use botticelli_posts::{
     Delivery, DeliveryState, NewDelivery, begin_send, fail, in_hand, mark_unconfirmed, next_undelivered, plan,
@@ -135,12 +134,11 @@ async fn plan_next(
         pool: None,
         in_hand: Some(("approved_posts", &post.row)),
     };
-    let models = OneModel(&*shop.model);
     let ports = Ports {
         tables: &tables,
-        ..Ports::bare(&models, &NoCheckpoints)
+        ..Ports::bare(&shop.models, &NoCheckpoints)
     };
-    let options = RunOptions::new(Timeouts::within(shop.act_timeout));
+    let options = RunOptions::new(shop.timeouts);
     let run = botticelli_narrative::run(narrative, &ports, &options)
         .await
         .map_err(|error| JobFailure::discard(&error))?;

@@ -5,14 +5,14 @@ use std::{io::sink, sync::Arc, time::Duration};
 use botticelli_control::HealthState;
 use botticelli_jobs::register_fleet;
 use botticelli_lifecycle::Shutdown;
-use botticelli_llm::LanguageModel;
+use botticelli_llm::{LanguageModel, Providers};
 use botticelli_platforms::Platform;
 use botticelli_queue::WorkerId;
 use botticelli_schedule::SystemClock;
 use botticelli_settings::Settings;
 use botticelli_telemetry::{LogFormat, TelemetryOptions};
 use botticelli_testkit::{StubLlm, TestDatabase, database};
-use botticelli_workers::{Fleet, WorkerParts, actor_specs, fleet_options, language_model, platforms, shop};
+use botticelli_workers::{Fleet, WorkerParts, actor_specs, fleet_options, models, platforms, shop};
 use sqlx::{
     PgPool,
     postgres::{PgConnectOptions, PgPoolOptions},
@@ -82,9 +82,10 @@ impl Bench {
         register_fleet(&database.pool, &settings, false).await.unwrap();
 
         let actors = actor_specs(&settings, &[]).unwrap();
-        let model = options
-            .model
-            .unwrap_or_else(|| language_model(&settings, folder.path()).unwrap());
+        let models = match options.model {
+            Some(model) => Providers::only("test", model),
+            None => models(&settings, folder.path()).unwrap(),
+        };
         let mut platforms = platforms(&settings, &actors, Box::new(sink()));
         if let Some(platform) = options.platform {
             platforms.insert("noop", Ok(platform));
@@ -99,7 +100,7 @@ impl Bench {
         });
         let parts = WorkerParts {
             pool: pool(&database.url, CONNECTIONS, options.connections.unwrap_or(5)),
-            model,
+            models,
             platforms,
             metrics: telemetry.unwrap().0.metrics(),
             worker_name: "test:1".to_owned(),

@@ -128,3 +128,52 @@ fn a_lease_of_exactly_three_heartbeats_is_accepted() -> TestResult {
     assert_eq!(settings.queue.lease.as_secs(), 9);
     Ok(())
 }
+
+#[test]
+fn providers_prices_budgets_and_narratives_are_checked() -> TestResult {
+    let text = "
+[llm]
+backend = 'gemni'
+[narratives]
+env = ['A B']
+readable_tables = ['products']
+commands = ['messages.send']
+[providers.gemini]
+wire = 'gemini'
+model = ' '
+base_url = 'gemini.example'
+limits = { concurrency = 0 }
+[providers.openai]
+wire = 'openai'
+model = 'm'
+[prices.'gemini']
+input = -1.0
+output = 1.0
+[budgets.none]
+period = 'day'
+[budgets.whose]
+period = 'run'
+actor = 'nobody'
+calls = 0
+";
+    let told = refusal(text, &[])?;
+    assert_eq!(
+        told.lines().skip(1).collect::<Vec<_>>(),
+        [
+            "`botticelli.toml`:3:11: key `llm.backend`: unknown value `gemni`; did you mean `gemini`?",
+            "`botticelli.toml`:5:7: key `narratives.env`: `A B` is not the name of a variable",
+            "`botticelli.toml`:6:19: key `narratives.readable_tables`: `products` is not a table; write its schema and its name, such as \"shop.products\"",
+            "`botticelli.toml`:7:12: key `narratives.commands`: `messages.send` is not a command; write platform and command, such as \"discord messages.send\"",
+            "`botticelli.toml`:10:9: key `providers.gemini.model`: the model's name is blank",
+            "`botticelli.toml`:11:12: key `providers.gemini.base_url`: the address does not begin with `http://` or `https://`",
+            "`botticelli.toml`:12:26: key `providers.gemini.limits.concurrency`: a limit of 0 lets nothing through; leave it out to set none",
+            "`botticelli.toml`:13:12: key `providers.openai`: this name is that of a `backend` of `[llm]`; give the provider another one",
+            "`botticelli.toml`:16:9: key `prices.gemini`: name the provider and the model, such as \"openai/gpt-5*\", where `*` stands for any text",
+            "`botticelli.toml`:17:9: key `prices.gemini.input`: a price is from 0 to 1000000 dollars for a million tokens",
+            "`botticelli.toml`:19:10: key `budgets.none`: a budget wants `tokens`, `calls` or `usd`",
+            "`botticelli.toml`:23:9: key `budgets.whose.actor`: there is no actor `nobody`",
+            "`botticelli.toml`:24:9: key `budgets.whose.calls`: the limit must be at least 1",
+        ]
+    );
+    Ok(())
+}

@@ -1,0 +1,232 @@
+//! The language models that settings name, opened.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use anyhow::{Context, bail};
+use botticelli_llm::{
+    ErrorClass, LanguageModel, LlmError, Price, Prices, ProviderOptions, Providers, ReplyFuture, Request, Routing,
+    Scripted, Timeouts, Wire, open,
+};
+use botticelli_settings::{ActorKind, LlmBackend, ProviderSettings, ProviderWire, Settings};
+
+use crate::ActorSpec;
+
+/// The embedded model's file, as `scripts/fetch-model` leaves it in the data directory.
+#[cfg(feature = "embedded-llm")]
+const MODEL_FILE: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
+
+/// Opens the configured models for the given actors. None is opened when all of them only post: posting asks no model.
+///
+/// # Errors
+///
+/// What is missing or wrong, with the way out.
+pub fn models_for(actors: &[ActorSpec], settings: &Settings, data_dir: &Path) -> anyhow::Result<Providers> {
+    if actors.iter().all(|actor| actor.kind == ActorKind::Posting) {
+        return Ok(Providers::only("none", Arc::new(NoModel)));
+    }
+    models(settings, data_dir)
+}
+
+/// Opens the model service of `[llm]` and all of `[providers]`. A provider without its key is opened: it answers with what is
+/// missing when it is asked.
+///
+/// # Errors
+///
+/// What is missing or wrong, with the way out.
+pub fn models(settings: &Settings, data_dir: &Path) -> anyhow::Result<Providers> {
+    let default = String::from(settings.llm.backend.clone());
+    let mut models = BTreeMap::new();
+    let mut patterns = Vec::new();
+    if !matches!(settings.llm.backend, LlmBackend::Provider(_)) {
+        models.insert(default.clone(), language_model(settings, data_dir)?);
+    }
+    if settings.llm.backend == LlmBackend::Openai {
+        // A service with an address of its own has models of any name.
+        patterns.push(("*".to_owned(), default.clone()));
+    }
+    for (name, provider) in &settings.providers {
+        models.insert(name.clone(), provider_model(settings, name, provider)?);
+        let of_provider = provider.models.iter().chain([&provider.model]);
+        patterns.extend(of_provider.map(|pattern| (pattern.clone(), name.clone())));
+    }
+    let routing = Routing {
+        models,
+        default,
+        patterns,
+        aliases: settings.llm.aliases.clone(),
+    };
+    Providers::new(routing).context("`[llm] aliases`")
+}
+
+fn provider_model(
+    settings: &Settings,
+    name: &str,
+    provider: &ProviderSettings,
+) -> anyhow::Result<Arc<dyn LanguageModel>> {
+    let wire = match provider.wire {
+        ProviderWire::OpenAi => Wire::OpenAi,
+        ProviderWire::OpenAiResponses => Wire::OpenAiResponses,
+        ProviderWire::Anthropic => Wire::Anthropic,
+        ProviderWire::Gemini => Wire::Gemini,
+        ProviderWire::Ollama => Wire::Ollama,
+    };
+    let options = ProviderOptions {
+        base_url: provider.base_url.clone(),
+        api_key: settings.provider_api_key(name)?,
+        ..ProviderOptions::new(name, wire, provider.model.as_str())
+    };
+    Ok(open(options)?)
+}
+
+/// What the configured models cost.
+pub fn prices(settings: &Settings) -> Prices {
+    let prices = settings.prices.iter().map(|(name, price)| {
+        let price = Price {
+            input: micros(price.input),
+            cached_input: micros(price.cached_input.unwrap_or(price.input)),
+            cache_write: micros(price.cache_write.unwrap_or(price.input)),
+            output: micros(price.output),
+        };
+        (name.clone(), price)
+    });
+    Prices::new(prices)
+}
+
+/// Dollars in millionths, to the nearest.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the settings hold amounts of dollars from 0 to a billion"
+)]
+pub(crate) fn micros(dollars: f64) -> u64 {
+    (dollars * 1e6).round() as u64
+}
+
+/// How long a call of a model may take.
+pub fn timeouts(settings: &Settings) -> Timeouts {
+    let total = settings.llm.timeout;
+    Timeouts {
+        first_byte: settings.llm.first_byte_timeout.unwrap_or(total).min(total),
+        idle: settings.llm.idle_timeout.unwrap_or(total).min(total),
+        total,
+    }
+}
+
+/// Stands where no model is needed.
+struct NoModel;
+
+impl LanguageModel for NoModel {
+    fn generate<'a>(&'a self, _: &'a Request) -> ReplyFuture<'a> {
+        let detail = "this worker only posts, and posting asks no model";
+        Box::pin(async move { Err(LlmError::new(ErrorClass::Unsupported, "none", detail)) })
+    }
+
+    fn provider(&self) -> &'static str {
+        "none"
+    }
+}
+
+/// Opens the model service of `[llm]`.
+fn language_model(settings: &Settings, data_dir: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
+    let llm = &settings.llm;
+    match &llm.backend {
+        LlmBackend::Embedded => embedded(settings, data_dir),
+        LlmBackend::Openai => {
+            let base_url = llm
+                .base_url
+                .clone()
+                .context("`[llm] base_url` is needed by `backend = \"openai\"`")?;
+            let model = llm
+                .model
+                .as_deref()
+                .context("`[llm] model` is needed by `backend = \"openai\"`")?;
+            let options = ProviderOptions {
+                base_url: Some(base_url),
+                api_key: settings.llm_api_key()?,
+                ..ProviderOptions::new("openai", Wire::OpenAi, model)
+            };
+            Ok(open(options)?)
+        }
+        LlmBackend::Scripted => {
+            let script = llm
+                .script
+                .as_ref()
+                .context("`[llm] script` is needed by `backend = \"scripted\"`")?;
+            let path = settings.resolve(script);
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("`[llm] script` = `{}` cannot be read", path.display()))?;
+            let replies: Vec<String> = text
+                .lines()
+                .filter(|line| !line.trim().is_empty())
+                .map(str::to_owned)
+                .collect();
+            if replies.is_empty() {
+                bail!(
+                    "`[llm] script` = `{}` has no reply; write one on each line",
+                    path.display()
+                );
+            }
+            Ok(Arc::new(Scripted::repeating(replies)))
+        }
+        LlmBackend::Provider(name) => match settings.providers.get(name) {
+            Some(provider) => provider_model(settings, name, provider),
+            None => bail!("`[llm] backend` = `{name}` is no provider"),
+        },
+    }
+}
+
+#[cfg(feature = "embedded-llm")]
+fn embedded(settings: &Settings, data_dir: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
+    use botticelli_llm::{Embedded, EmbeddedOptions};
+
+    let configured = settings.llm.model_file.as_ref().map(|file| settings.resolve(file));
+    let model_path = configured.unwrap_or_else(|| data_dir.join(MODEL_FILE));
+    let options = EmbeddedOptions {
+        cache_dir: data_dir.join("models"),
+        model_path,
+        threads: settings.llm.threads.into(),
+    };
+    Ok(Arc::new(Embedded::open(options)?))
+}
+
+#[cfg(not(feature = "embedded-llm"))]
+fn embedded(_: &Settings, _: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
+    Err(anyhow::anyhow!(
+        "`[llm] backend = \"embedded\"` needs a binary built with the feature `embedded-llm`, which this one is not; \
+         build it with `--features embedded-llm`, or set `backend = \"openai\"` and `base_url`"
+    ))
+}
+
+/// Starts this program again, in place and with the same arguments, with the number of threads of `[llm] threads` in its
+/// environment, unless that is there already or the embedded model is not used.
+///
+/// The model's library reads the number once, before any code of ours can set it, and changing the environment of a
+/// running process is not safe.
+///
+/// # Errors
+///
+/// When the program cannot be started again.
+#[cfg(feature = "embedded-llm")]
+pub fn confine_model<S: std::hash::BuildHasher>(
+    settings: &Settings,
+    environment: &std::collections::HashMap<String, String, S>,
+) -> anyhow::Result<()> {
+    use std::os::unix::process::CommandExt;
+
+    use botticelli_llm::Embedded;
+
+    if settings.llm.backend != LlmBackend::Embedded || environment.contains_key(Embedded::THREADS_VARIABLE) {
+        return Ok(());
+    }
+    let program = std::env::current_exe().context("this program's own path cannot be found")?;
+    let error = std::process::Command::new(&program)
+        .args(std::env::args_os().skip(1))
+        .env(Embedded::THREADS_VARIABLE, settings.llm.threads.to_string())
+        .exec();
+    Err(error).with_context(|| {
+        format!(
+            "`{}` cannot be started again with its thread setting",
+            program.display()
+        )
+    })
+}
