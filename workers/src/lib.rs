@@ -12,6 +12,7 @@ mod record_error;
 mod running;
 mod service;
 mod shop;
+mod surroundings;
 mod wiring;
 
 pub use actors::{ActorStatus, Fleet, FleetError, FleetOptions, NarrativeActorMessage};
@@ -21,4 +22,5 @@ pub use models::confine_model;
 pub use models::{models, models_for, prices, timeouts};
 pub use ports::{NoCheckpoints, PostTables};
 pub use shop::{ActorSpec, Platforms, Shop, TraceJobs};
+pub use surroundings::{FetchedMedia, NarrativeFiles, PlatformCommands};
 pub use wiring::{WorkerParts, actor_specs, fleet_options, platforms, shop};

@@ -16,4 +16,5 @@ mod pool_of_one;
 mod posting;
 mod rounds;
 mod strays;
+mod surroundings;
 mod unreadable_arguments;
