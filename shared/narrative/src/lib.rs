@@ -43,5 +43,8 @@ pub use ports::{
     OneModel, PlannedCall, PortError, PortFuture, Ports, Receipt, Reserved, Route, Row, StateReader, TableReader,
     Ticket,
 };
-pub use table::{Comparison, Condition, Filter, Literal, Order, TableQuery, Test};
+pub use table::{
+    Comparison, Condition, Filter, FragmentError, Interval, Literal, Moment, MomentBase, Nulls, Operand, Order, Shift,
+    TableQuery, Test, Unit,
+};
 pub use template::TemplateError;

@@ -44,21 +44,6 @@ pub(super) fn table(page: &Page<'_>, name: Option<&str>, entry: &TableEntry) -> 
         Some(alias) => Some(alias.get_ref().as_str()),
         None => name,
     };
-    for (key, place) in [
-        ("sample", entry.sample.as_ref().map(Spanned::span)),
-        (
-            "pull_and_delete",
-            entry
-                .pull_and_delete
-                .as_ref()
-                .filter(|pull| *pull.get_ref())
-                .map(Spanned::span),
-        ),
-    ] {
-        if let Some(place) = place {
-            page.error(&place, "not-yet", format!("`{key}` is not there yet"));
-        }
-    }
     let query = TableQuery {
         table: table_name(page, &entry.table_name)?,
         columns: columns.into_iter().collect::<Option<_>>()?,
@@ -68,6 +53,8 @@ pub(super) fn table(page: &Page<'_>, name: Option<&str>, entry: &TableEntry) -> 
             .whole("limit", entry.limit.as_ref(), 1..=1000)
             .unwrap_or(DEFAULT_LIMIT),
         offset: page.whole("offset", entry.offset.as_ref(), 0..=u32::MAX).unwrap_or(0),
+        sample: page.whole("sample", entry.sample.as_ref(), 1..=1000),
+        pull: entry.pull_and_delete.as_ref().is_some_and(|pull| *pull.get_ref()),
     };
     let alias = alias.unwrap_or(&query.table).to_owned();
     Some(TableInput {

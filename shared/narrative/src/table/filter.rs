@@ -1,45 +1,108 @@
-//! The grammar of `where`.
+//! What a `where` says.
 
-use super::{FragmentError, is_identifier};
+mod parsing;
+mod printing;
 
-/// The accepted grammar, for refusals.
-pub(crate) const GRAMMAR: &str = "`where` is `COLUMN OPERATOR VALUE` joined by `and`, where the operator is one of \
-                                  = != < <= > >= like, or `COLUMN is [not] null`, and a value is 'text', a number, \
-                                  true or false";
+use super::Interval;
 
-/// Which rows to read: those that satisfy every condition.
+/// Which rows to read: those for which the condition is true. As in SQL, a comparison with no value is not.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
-    /// The conditions; none means every row.
-    pub conditions: Vec<Condition>,
+    /// The condition; `None` means every row.
+    pub condition: Option<Condition>,
 }
 
-/// A test of one column.
+/// A condition on a row.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Condition {
-    /// The column.
-    pub column: String,
-    /// What must hold of it.
-    pub test: Test,
+pub enum Condition {
+    /// Every one of them holds; [`Filter::parse`] makes it of two or more.
+    All(Vec<Condition>),
+    /// At least one of them holds; [`Filter::parse`] makes it of two or more.
+    Any(Vec<Condition>),
+    /// It does not hold.
+    Not(Box<Condition>),
+    /// A single test.
+    Test(Test),
 }
 
-/// What must hold of a column.
+/// A test of one row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Test {
-    /// It compares so with a literal.
-    Compare(Comparison, Literal),
-    /// It has no value.
-    IsNull,
-    /// It has a value.
-    IsNotNull,
+    /// Two operands compare so; [`Filter::parse`] wants a column among them.
+    Compare {
+        /// What stands left.
+        left: Operand,
+        /// How they compare.
+        comparison: Comparison,
+        /// What stands right.
+        right: Operand,
+    },
+    /// The column is one of these.
+    In {
+        /// The column.
+        column: String,
+        /// What it may be; at least one.
+        values: Vec<Operand>,
+        /// Whether the opposite must hold.
+        negated: bool,
+    },
+    /// The column lies between two values, or is one of them.
+    Between {
+        /// The column.
+        column: String,
+        /// The least it may be.
+        low: Operand,
+        /// The most it may be.
+        high: Operand,
+        /// Whether the opposite must hold.
+        negated: bool,
+    },
+    /// The column, as a text, has the form of a pattern with SQL's `%` and `_`.
+    Like {
+        /// The column.
+        column: String,
+        /// The pattern.
+        pattern: String,
+        /// Whether upper and lower case are the same.
+        ignore_case: bool,
+        /// Whether the opposite must hold.
+        negated: bool,
+    },
+    /// The column has no value.
+    IsNull {
+        /// The column.
+        column: String,
+        /// Whether the opposite must hold.
+        negated: bool,
+    },
+    /// The column has this truth value, and not none.
+    IsTruth {
+        /// The column.
+        column: String,
+        /// Which.
+        truth: bool,
+        /// Whether the opposite must hold.
+        negated: bool,
+    },
 }
 
-/// How a column compares with a literal.
+/// What is compared.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operand {
+    /// The value of a column.
+    Column(String),
+    /// A value that is written in the filter.
+    Literal(Literal),
+    /// A time that depends on when the rows are read.
+    Moment(Moment),
+}
+
+/// How two operands compare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Comparison {
     /// `=`
     Equal,
-    /// `!=`
+    /// `!=` or `<>`
     NotEqual,
     /// `<`
     Less,
@@ -49,8 +112,6 @@ pub enum Comparison {
     Greater,
     /// `>=`
     GreaterOrEqual,
-    /// `like`, with SQL's `%` and `_`
-    Like,
 }
 
 /// A value written in a filter.
@@ -66,174 +127,78 @@ pub enum Literal {
     Boolean(bool),
 }
 
+/// A time that depends on when the rows are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moment {
+    /// Where it begins to count.
+    pub base: MomentBase,
+    /// How it is moved from there, in this order; at most four steps.
+    pub shifts: Vec<Shift>,
+}
+
+/// Where a [`Moment`] begins to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MomentBase {
+    /// `now()` or `current_timestamp`: the time of reading, by the reader's clock.
+    Now,
+    /// `current_date`: its day.
+    Today,
+}
+
+/// One step of a [`Moment`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shift {
+    /// Whether it leads to an earlier time.
+    pub earlier: bool,
+    /// How far.
+    pub by: Interval,
+}
+
 impl Filter {
-    /// Reads the text of a `where`.
-    pub(crate) fn parse(text: &str) -> Result<Self, FragmentError> {
-        let mut reader = Reader { text, at: 0 };
-        let mut conditions = vec![reader.condition()?];
-        while !reader.at_end() {
-            if !reader.keyword("and") {
-                return Err(reader.refuse("expected `and` or the end"));
-            }
-            conditions.push(reader.condition()?);
+    /// The columns that it tests, each once, in the order of their first place.
+    pub fn columns(&self) -> Vec<&str> {
+        let mut columns = Vec::new();
+        if let Some(condition) = &self.condition {
+            condition.collect_columns(&mut columns);
         }
-        Ok(Self { conditions })
+        columns
     }
 }
 
-struct Reader<'a> {
-    text: &'a str,
-    at: usize,
+impl Condition {
+    fn collect_columns<'a>(&'a self, columns: &mut Vec<&'a str>) {
+        match self {
+            Self::All(conditions) | Self::Any(conditions) => {
+                for condition in conditions {
+                    condition.collect_columns(columns);
+                }
+            }
+            Self::Not(condition) => condition.collect_columns(columns),
+            Self::Test(test) => {
+                for column in test.columns() {
+                    if !columns.contains(&column) {
+                        columns.push(column);
+                    }
+                }
+            }
+        }
+    }
 }
 
-impl<'a> Reader<'a> {
-    fn condition(&mut self) -> Result<Condition, FragmentError> {
-        let start = self.skip_blanks();
-        let column = self.word();
-        if !is_identifier(column) {
-            self.at = start;
-            return Err(self.refuse("expected a column"));
-        }
-        if self.keyword("is") {
-            let test = if self.keyword("not") {
-                Test::IsNotNull
-            } else {
-                Test::IsNull
-            };
-            if !self.keyword("null") {
-                return Err(self.refuse("expected `null`"));
+impl Test {
+    fn columns(&self) -> Vec<&str> {
+        let (column, operands): (Option<&String>, Vec<&Operand>) = match self {
+            Self::Compare { left, right, .. } => (None, vec![left, right]),
+            Self::In { column, values, .. } => (Some(column), values.iter().collect()),
+            Self::Between { column, low, high, .. } => (Some(column), vec![low, high]),
+            Self::Like { column, .. } | Self::IsNull { column, .. } | Self::IsTruth { column, .. } => {
+                (Some(column), Vec::new())
             }
-            return Ok(Condition {
-                column: column.to_owned(),
-                test,
-            });
-        }
-        let comparison = self.comparison()?;
-        let place = self.skip_blanks();
-        let literal = self.literal()?;
-        if comparison == Comparison::Like && !matches!(literal, Literal::Text(_)) {
-            self.at = place;
-            return Err(self.refuse("`like` wants a 'text'"));
-        }
-        Ok(Condition {
-            column: column.to_owned(),
-            test: Test::Compare(comparison, literal),
-        })
-    }
-
-    fn comparison(&mut self) -> Result<Comparison, FragmentError> {
-        if self.keyword("like") {
-            return Ok(Comparison::Like);
-        }
-        self.skip_blanks();
-        // Longer signs first, or `<=` would be read as `<`.
-        let signs = [
-            ("!=", Comparison::NotEqual),
-            ("<=", Comparison::LessOrEqual),
-            (">=", Comparison::GreaterOrEqual),
-            ("=", Comparison::Equal),
-            ("<", Comparison::Less),
-            (">", Comparison::Greater),
-        ];
-        for (sign, comparison) in signs {
-            if self.rest().starts_with(sign) {
-                self.at += sign.len();
-                return Ok(comparison);
-            }
-        }
-        Err(self.refuse("expected an operator"))
-    }
-
-    fn literal(&mut self) -> Result<Literal, FragmentError> {
-        let start = self.skip_blanks();
-        if self.rest().starts_with('\'') {
-            return self.quoted();
-        }
-        let length = self
-            .rest()
-            .find(|character: char| !is_bare(character))
-            .unwrap_or(self.rest().len());
-        let word = &self.rest()[..length];
-        let literal = match word.to_ascii_lowercase().as_str() {
-            "true" => Some(Literal::Boolean(true)),
-            "false" => Some(Literal::Boolean(false)),
-            "null" => return Err(self.refuse("nothing compares with null: write `is null` or `is not null`")),
-            _ if word.starts_with(|first: char| first.is_ascii_digit() || first == '-') => number(word),
-            _ => None,
         };
-        self.at = if literal.is_some() { start + length } else { start };
-        literal.ok_or_else(|| self.refuse("expected a value"))
+        let of_operands = operands.into_iter().filter_map(|operand| match operand {
+            Operand::Column(column) => Some(column),
+            Operand::Literal(_) | Operand::Moment(_) => None,
+        });
+        column.into_iter().chain(of_operands).map(String::as_str).collect()
     }
-
-    /// A text in single quotes, in which a doubled quote means one.
-    fn quoted(&mut self) -> Result<Literal, FragmentError> {
-        let inner = &self.rest()[1..];
-        let mut value = String::new();
-        let mut characters = inner.char_indices().peekable();
-        while let Some((index, character)) = characters.next() {
-            if character != '\'' {
-                value.push(character);
-            } else if characters.next_if(|(_, next)| *next == '\'').is_some() {
-                value.push('\'');
-            } else {
-                self.at += 1 + index + 1;
-                return Ok(Literal::Text(value));
-            }
-        }
-        Err(self.refuse("the quote is never closed"))
-    }
-
-    fn keyword(&mut self, keyword: &str) -> bool {
-        let start = self.skip_blanks();
-        let found = self.word().eq_ignore_ascii_case(keyword);
-        if !found {
-            self.at = start;
-        }
-        found
-    }
-
-    fn word(&mut self) -> &'a str {
-        self.skip_blanks();
-        let rest = self.rest();
-        let length = rest
-            .find(|character: char| !character.is_ascii_alphanumeric() && character != '_')
-            .unwrap_or(rest.len());
-        self.at += length;
-        &rest[..length]
-    }
-
-    fn skip_blanks(&mut self) -> usize {
-        self.at = self.text.len() - self.rest().trim_start().len();
-        self.at
-    }
-
-    fn at_end(&mut self) -> bool {
-        self.skip_blanks() == self.text.len()
-    }
-
-    fn rest(&self) -> &'a str {
-        &self.text[self.at..]
-    }
-
-    fn refuse(&self, wanted: &str) -> FragmentError {
-        let offset = self.text.len() - self.rest().trim_start().len();
-        FragmentError {
-            offset,
-            detail: format!("{wanted}; {GRAMMAR}"),
-        }
-    }
-}
-
-fn is_bare(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '-' | '+' | '.' | '_')
-}
-
-fn number(word: &str) -> Option<Literal> {
-    if let Ok(integer) = word.parse() {
-        return Some(Literal::Integer(integer));
-    }
-    word.parse()
-        .ok()
-        .filter(|float: &f64| float.is_finite())
-        .map(Literal::Float)
 }

@@ -4,8 +4,8 @@ use super::{Filter, Order};
 
 /// A read of one table, in parts: nothing of it is SQL text.
 ///
-/// Table and column names are lower-case identifiers of at most 63 letters, digits and underscores. Whether they exist,
-/// and whether a narrative may read them, is the reader's to say.
+/// Column names are lower-case identifiers of at most 63 letters, digits and underscores; a table name is one of those, or
+/// two with a dot between. Whether they exist, and whether a narrative may read them, is the reader's to say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TableQuery {
     /// The table.
@@ -20,9 +20,13 @@ pub struct TableQuery {
     pub limit: u32,
     /// How many rows to skip first.
     pub offset: u32,
+    /// Only so many rows, 1 to 1000, picked at random among those of the filter; `order_by` sorts them afterwards.
+    pub sample: Option<u32>,
+    /// Whether the rows are taken: no other run gets them any more.
+    pub pull: bool,
 }
 
-/// Whether `name` may stand for a table or column.
+/// Whether `name` may stand for a column, or a table of the narratives.
 pub(crate) fn is_identifier(name: &str) -> bool {
     let mut bytes = name.bytes();
     bytes

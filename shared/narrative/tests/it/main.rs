@@ -7,6 +7,8 @@ mod carousels;
 mod conversations;
 mod failures;
 mod fallbacks;
+mod filter_properties;
+mod filters;
 mod histories;
 mod hostile_documents;
 mod inputs;

@@ -109,7 +109,10 @@ where = 'x ='
             "`n.toml`:6:29: unknown filter `shout`; the filters and tests are those of Jinja",
             "`n.toml`:8:12: unknown key `contnt`; did you mean `content`?",
             "`n.toml`:10:14: table `T` is not a name; use lower-case letters, digits and `_`, at most 63, and no digit first",
-            "`n.toml`:11:13: expected a value; `where` is `COLUMN OPERATOR VALUE` joined by `and`, where the operator is one of = != < <= > >= like, or `COLUMN is [not] null`, and a value is 'text', a number, true or false",
+            "`n.toml`:11:13: expected a value or a column; `where` is tests joined by `and`, `or` and `not`, with parentheses: \
+             `COLUMN OPERATOR VALUE` with one of = != <> < <= > >=, `COLUMN [not] in (VALUE, …)`, `COLUMN [not] between VALUE \
+             and VALUE`, `COLUMN [not] like 'text'` or `ilike`, and `COLUMN is [not] null`, `true` or `false`; a value is \
+             'text', a number, true, false, a column, or now() or current_date, also with `- interval '30 days'`",
         ]
     );
 }
