@@ -28,6 +28,8 @@ const OUTSIDE: &[(&str, &[&str])] = &[
 /// A room, and the only rooms it may know. A room without a row is free, but for [`NEVER_KNOWS`].
 const KNOWS_ONLY: &[(&str, &[&str])] = &[
     ("actors", &["database"]),
+    // It fills a port of narratives, so it knows what they ask for.
+    ("content", &["database", "narrative", "toml-document"]),
     ("database", &[]),
     ("llm", &[]),
     ("media", &[]),
