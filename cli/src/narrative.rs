@@ -85,7 +85,7 @@ async fn play(run: Run, environment: HashMap<String, String>) -> Result<Ending> 
     let pool = target::migrated_pool(&arguments, environment).await.ok();
     let tables = PostTables {
         pool: pool.as_ref(),
-        in_hand: None,
+        ..PostTables::default()
     };
     let printer = Printer::default();
     let ports = Ports {

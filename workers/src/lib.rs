@@ -1,7 +1,6 @@
 //! Runs the fleet's jobs: Ractor actors claim them, apalis and a tower stack drive them, one transaction records their end.
 
 mod actors;
-mod filter;
 mod handlers;
 mod identity;
 mod models;

@@ -3,12 +3,10 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use botticelli_actors::{load_checkpoint, save_checkpoint};
+use botticelli_content::{Puller, ReadError, ReadableTables, pull_rows, read_rows};
 use botticelli_narrative::{ActRecord, Checkpoints, PortError, PortFuture, Receipt, Row, TableQuery, TableReader};
-use botticelli_posts::read_table;
 use botticelli_queue::{Lease, LogLevel, Progress, add_to_log, hold, report_progress};
 use sqlx::PgPool;
-
-use crate::filter::request_of;
 
 /// The replies of a job's acts, kept until the job ends. A worker that lost the job can no longer add to them. With each
 /// goes how far the job is.
@@ -95,10 +93,15 @@ impl Checkpoints for NoCheckpoints {
     }
 }
 
-/// The tables of posts, with one of them narrowed to the row in hand.
+/// The tables of narratives and of posts, with one of them narrowed to the row in hand.
+#[derive(Default)]
 pub struct PostTables<'a> {
     /// Where they are kept; `None` when only the row in hand may be read.
     pub pool: Option<&'a PgPool>,
+    /// The tables that may be read besides.
+    pub readable: ReadableTables,
+    /// The job that takes rows where a narrative pulls them; `None` when they are only to be looked at.
+    pub puller: Option<Lease>,
     /// The table that holds the row in hand, and the row.
     pub in_hand: Option<(&'static str, &'a serde_json::Value)>,
 }
@@ -114,10 +117,36 @@ impl TableReader for PostTables<'_> {
             let Some(pool) = self.pool else {
                 return Err(PortError::new(NotInHand(query.table.clone())));
             };
-            let rows = read_table(pool, &request_of(query)).await.map_err(PortError::new)?;
-            Ok(Some(rows))
+            let rows = match self.puller {
+                Some(lease) if query.pull => pull(pool, lease, query).await?,
+                _ => read_rows(pool, query, &self.readable).await,
+            };
+            match rows {
+                Ok(rows) => Ok(Some(rows)),
+                // What a narrative stores into comes about with its first rows; a table of others is there or misspelt.
+                Err(error @ ReadError::NoSuchTable { .. }) if !query.table.contains('.') => {
+                    tracing::warn!(error = %error, "Table {} is read and not there", query.table);
+                    Ok(None)
+                }
+                Err(error) => Err(PortError::new(error)),
+            }
         })
     }
+}
+
+/// Takes rows for a job. A worker that lost the job takes none: nobody would work on them.
+async fn pull(pool: &PgPool, lease: Lease, query: &TableQuery) -> Result<Result<Vec<Row>, ReadError>, PortError> {
+    let mut transaction = botticelli_database::transaction(pool).await.map_err(PortError::new)?;
+    hold(&mut transaction, lease).await.map_err(PortError::new)?;
+    let puller = Puller {
+        job: lease.job.0,
+        step: "",
+    };
+    let rows = pull_rows(&mut transaction, query, puller).await;
+    if rows.is_ok() {
+        transaction.commit().await.map_err(PortError::new)?;
+    }
+    Ok(rows)
 }
 
 /// A table was asked for where only the row in hand may be read.

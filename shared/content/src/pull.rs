@@ -99,12 +99,12 @@ pub async fn give_back(connection: &mut PgConnection, table: &str, job: i64) -> 
 pub(crate) fn check_pullable(found: &Found) -> Result<(), ReadError> {
     let table = &found.table;
     let reason = if found.home == Home::Fleet {
-        "curation and posting move posts on, so that each is decided on and published once; read them without `pull`"
+        "curation and posting move posts on, so that each is decided on and published once; read them without `pull_and_delete`"
             .to_owned()
     } else if found.home == Home::Elsewhere {
-        "others write it, and narratives may only read it; read it without `pull`".to_owned()
+        "others write it, and narratives may only read it; read it without `pull_and_delete`".to_owned()
     } else if !table.keeps_rows {
-        "it is a view; read it without `pull`, or pull from the table behind it".to_owned()
+        "it is a view; read it without `pull_and_delete`, or pull from the table behind it".to_owned()
     } else {
         let kinds = [
             ("pulled_at", "timestamp with time zone"),

@@ -7,7 +7,6 @@ mod approved;
 mod delivery;
 mod failure;
 mod potential;
-mod table;
 
 pub use approved::{Undelivered, Verdict, decide, next_undelivered};
 pub use delivery::{
@@ -16,4 +15,3 @@ pub use delivery::{
 };
 pub use failure::PostsError;
 pub use potential::{Draft, InReview, store_drafts, take_for_review, waiting};
-pub use table::{ReadTableError, TableRequest, Test, TestOp, read_table};

@@ -104,7 +104,9 @@ async fn judge(
 ) -> Result<Verdict, NarrativeFailure> {
     let tables = PostTables {
         pool: Some(&shop.pool),
+        puller: Some(job.lease),
         in_hand: Some(("potential_posts", &post.row)),
+        ..PostTables::default()
     };
     let prefix = format!("post-{}/", post.id);
     let run = run_narrative(shop, job, narrative, &tables, &NarrativeArgs::default(), prefix).await?;

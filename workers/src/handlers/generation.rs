@@ -45,7 +45,8 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
     }
     let tables = PostTables {
         pool: Some(&shop.pool),
-        in_hand: None,
+        puller: Some(job.lease),
+        ..PostTables::default()
     };
     let run = run_narrative(shop, job, &narrative, &tables, &args, String::new()).await?;
     let metadata = run_metadata(&narrative, &run);

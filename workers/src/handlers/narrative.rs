@@ -16,7 +16,8 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
     let narrative = narrative_of(actor, args.narrative_name.as_deref())?;
     let tables = PostTables {
         pool: Some(&shop.pool),
-        in_hand: None,
+        puller: Some(job.lease),
+        ..PostTables::default()
     };
     let run = run_narrative(shop, job, &narrative, &tables, &args, String::new()).await?;
     let outputs: Vec<Value> = run

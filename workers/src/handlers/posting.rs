@@ -131,8 +131,8 @@ async fn plan_next(
         .map_err(|error| retry(&error))?;
     let Some(post) = post else { return Ok(false) };
     let tables = PostTables {
-        pool: None,
         in_hand: Some(("approved_posts", &post.row)),
+        ..PostTables::default()
     };
     let ports = Ports {
         tables: &tables,

@@ -10,4 +10,3 @@ mod deliveries;
 mod invariants;
 mod reviews;
 mod shelf;
-mod tables;
