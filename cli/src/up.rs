@@ -116,10 +116,11 @@ async fn fleet(process: &Process, arguments: &Arguments, crew: Crew, url: Option
         platforms,
         metrics: process.metrics(),
         worker_name: process.name.clone(),
+        clock: Arc::clone(&process.clock),
     };
     let options = fleet_options(settings, lease, Arc::clone(&process.clock));
     let names: Vec<String> = actors.iter().map(|actor| actor.name.to_string()).collect();
-    let fleet = Fleet::start(shop(settings, parts), actors, options, sidecar.heartbeat()).await?;
+    let fleet = Fleet::start(shop(settings, parts)?, actors, options, sidecar.heartbeat()).await?;
     let mut scheduler = Scheduler::start(settings, load, pool.clone(), process.metrics(), sidecar.heartbeat());
     sidecar.set_started();
     tracing::info!("Botticelli is up; {}; Ctrl-C stops it", sidecar.addresses());

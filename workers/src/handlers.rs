@@ -4,6 +4,9 @@ mod curation;
 mod generation;
 mod narrative;
 mod posting;
+mod targets;
+
+pub(crate) use targets::{TargetRows, is_of_answer, target_rows};
 
 use std::{
     num::NonZeroU32,
@@ -18,9 +21,12 @@ use serde_json::{Value, json};
 
 use crate::{
     outcome::{JobFailure, NarrativeFailure, Outcome, chain},
-    ports::{JobCheckpoints, PostTables},
+    ports::{FleetState, JobCheckpoints, JobCommands, PostTables},
     shop::{ActorSpec, Shop},
 };
+
+/// The targets whose rows are posts: ours, and what upstream calls it.
+const POSTS: [&str; 2] = ["potential_posts", "potential_discord_posts"];
 
 /// Runs one job to its outcome. Nothing it does needs undoing when it is dropped half-way.
 ///
@@ -73,8 +79,19 @@ async fn run_narrative(
         played: AtomicU32::new(0),
     };
     let audience = Counting { metrics: &shop.metrics };
+    let commands = JobCommands {
+        pool: &shop.pool,
+        lease: job.lease,
+        discord: &shop.discord,
+        rules: &shop.command_rules,
+        clock: &*shop.clock,
+    };
+    let state = FleetState(&shop.pool);
     let ports = Ports {
         tables,
+        commands: &commands,
+        media: &shop.media,
+        state: &state,
         audience: &audience,
         ..Ports::bare(&shop.models, &checkpoints)
     };
@@ -90,6 +107,7 @@ async fn run_narrative(
                 .wrapping_mul(1_000_003)
                 .wrapping_add(u64::from(job.lease.attempt.unsigned_abs())),
         ),
+        environment: shop.environment.clone(),
         iterations,
         round,
         ..RunOptions::new(shop.timeouts)

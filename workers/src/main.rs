@@ -60,9 +60,10 @@ async fn work(process: &Process, queues: &[String], data_dir: &std::path::Path) 
         platforms,
         metrics: process.metrics(),
         worker_name: process.name.clone(),
+        clock: Arc::clone(&process.clock),
     };
     let options = fleet_options(settings, pools.lease, Arc::clone(&process.clock));
-    let fleet = Fleet::start(shop(settings, parts), actors, options, sidecar.heartbeat()).await?;
+    let fleet = Fleet::start(shop(settings, parts)?, actors, options, sidecar.heartbeat()).await?;
     sidecar.set_started();
     tracing::info!("Worker {} serves; {}", process.name, sidecar.addresses());
 

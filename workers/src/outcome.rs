@@ -7,11 +7,15 @@ use botticelli_narrative::{ActFailure, RunError};
 use botticelli_posts::{Draft, Verdict};
 use serde_json::Value;
 
+use crate::handlers::TargetRows;
+
 /// A run that came to its end.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// What is to be stored with the job's completion.
     pub work: Work,
+    /// Rows of tables of narratives, to be stored with it.
+    pub rows: Vec<TargetRows>,
     /// Acts (or posts, for posting) that worked.
     pub succeeded: u32,
     /// What did not, one sentence each. The run counts as a failure when there is one, but it is not repeated.
@@ -56,6 +60,7 @@ impl Outcome {
     pub(crate) fn skipped(reason: impl Into<String>) -> Self {
         Self {
             work: Work::Nothing(reason.into()),
+            rows: Vec::new(),
             succeeded: 0,
             failures: Vec::new(),
             metadata: Value::Object(serde_json::Map::new()),

@@ -2,18 +2,22 @@
 
 use std::time::Duration;
 
-use botticelli_actors::{Ending, clear_checkpoints, finish_execution, record_failure, record_success};
+use botticelli_actors::{
+    Ending, clear_checkpoints, finish_execution, record_failure, record_success, remove_checkpoint,
+};
+use botticelli_content::{StoreError, store_batches};
 use botticelli_jobs::ARGS_VERSION;
 use botticelli_posts::{Verdict, decide, release, store_drafts};
 use botticelli_queue::{
     ClaimedJob, Finished, JobOptions, LogLevel, NewJob, OnFailure, PutBack, QueueError, Retried, Source, WorkflowJob,
-    add_to_log, await_children, complete, discard, enqueue_unless_waiting, hand_back, retry, save_result,
+    add_to_log, await_children, complete, discard, enqueue_unless_waiting, hand_back, hold, retry, save_result,
     settle_cancelled, snooze,
 };
 use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};
 
 use crate::{
+    handlers::{TargetRows, is_of_answer},
     outcome::{JobFailure, Outcome, Rounds, Work, chain, one_line},
     record_error::RecordError,
     shop::{ActorSpec, Shop},
@@ -63,7 +67,22 @@ pub(crate) async fn record(
 ) -> Result<Recorded, RecordError> {
     let mut transaction = botticelli_database::transaction(&shop.pool).await?;
     let recorded = match &finished.result {
-        Ok(outcome) => record_outcome(&mut transaction, actor, &finished.job, outcome).await?,
+        Ok(outcome) => match store_targets(&mut transaction, shop, &finished.job, &outcome.rows).await? {
+            Ok(()) => record_outcome(&mut transaction, actor, &finished.job, outcome).await?,
+            Err(JobFailure::Discard(reason)) => {
+                record_discard(&mut transaction, actor, &finished.job, one_line(&reason)).await?
+            }
+            Err(failure) => {
+                record_retry(
+                    &mut transaction,
+                    actor,
+                    &finished.job,
+                    one_line(&failure.to_string()),
+                    None,
+                )
+                .await?
+            }
+        },
         Err(error) => match error.downcast_ref::<JobFailure>() {
             Some(JobFailure::Interrupted) => record_interruption(&mut transaction, &finished.job).await?,
             Some(JobFailure::TooNew(reason)) => {
@@ -126,6 +145,42 @@ pub(crate) async fn record_refused(
     }
     transaction.commit().await?;
     Ok(recorded)
+}
+
+/// Stores the rows of a run, all of them or none. Of what cannot be stored the answer is forgotten, so that the next try asks
+/// for another one.
+async fn store_targets(
+    connection: &mut PgConnection,
+    shop: &Shop,
+    job: &ClaimedJob,
+    rows: &[TargetRows],
+) -> Result<Result<(), JobFailure>, RecordError> {
+    if rows.is_empty() {
+        return Ok(Ok(()));
+    }
+    hold(&mut *connection, job.lease).await?;
+    let mut savepoint = connection.begin().await?;
+    let mut refused = None;
+    for rows in rows {
+        let batch = rows.batch(job.lease.job.0, &shop.readable);
+        if let Err(error) = store_batches(&mut savepoint, &[batch]).await {
+            refused = Some((rows, error));
+            break;
+        }
+    }
+    let Some((rows, error)) = refused else {
+        savepoint.commit().await?;
+        return Ok(Ok(()));
+    };
+    if let StoreError::Database { .. } = error {
+        return Err(error.into());
+    }
+    savepoint.rollback().await?;
+    if !is_of_answer(&error) {
+        return Ok(Err(JobFailure::discard(&error)));
+    }
+    remove_checkpoint(&mut *connection, job.lease.job.0, &rows.step).await?;
+    Ok(Err(JobFailure::retry(&error)))
 }
 
 /// What becomes of a job whose rounds were all cancelled.

@@ -58,6 +58,12 @@ impl From<botticelli_actors::ActorsError> for RecordError {
     }
 }
 
+impl From<botticelli_content::StoreError> for RecordError {
+    fn from(error: botticelli_content::StoreError) -> Self {
+        Self::of(error)
+    }
+}
+
 impl From<botticelli_posts::PostsError> for RecordError {
     fn from(error: botticelli_posts::PostsError) -> Self {
         Self::of(error)

@@ -3,15 +3,22 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use botticelli_actors::Breaker;
+use botticelli_content::ReadableTables;
 use botticelli_jobs::Kind;
 use botticelli_llm::{Providers, Timeouts};
 use botticelli_narrative::NarrativeFile;
 use botticelli_platforms::Platform;
 use botticelli_queue::Backoff;
+use botticelli_schedule::Clock;
 use botticelli_telemetry::Metrics;
 use sqlx::PgPool;
 
-use crate::{identity::Identity, running::RunningJobs};
+use crate::{
+    identity::Identity,
+    ports::{CommandRules, DiscordRunner},
+    running::RunningJobs,
+    surroundings::FetchedMedia,
+};
 
 /// The tools of one worker process.
 pub struct Shop {
@@ -21,6 +28,18 @@ pub struct Shop {
     pub models: Providers,
     /// Where posts go.
     pub platforms: Platforms,
+    /// What narratives may fetch.
+    pub media: FetchedMedia,
+    /// Who carries out commands of Discord.
+    pub discord: DiscordRunner,
+    /// Which commands narratives may run.
+    pub command_rules: CommandRules,
+    /// Tables that narratives may read beside the fleet's own.
+    pub readable: ReadableTables,
+    /// The variables of the environment that narratives may use.
+    pub environment: BTreeMap<String, String>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Under which identity jobs are held.

@@ -1,6 +1,6 @@
 //! What narratives may refer to outside of themselves: files, media of other places, commands of platforms.
 
-mod table_update;
+pub(crate) mod table_update;
 
 use std::path::Path;
 

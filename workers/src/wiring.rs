@@ -1,11 +1,12 @@
 //! From settings to tools: what this process runs with.
 
-use std::{collections::BTreeMap, io::Write, sync::Arc};
+use std::{collections::BTreeMap, io::Write, path::Path, sync::Arc};
 
 use anyhow::{Context, bail};
 use botticelli_actors::Breaker;
+use botticelli_content::ReadableTables;
 use botticelli_llm::Providers;
-use botticelli_narrative::NarrativeFile;
+use botticelli_narrative::{Files, NarrativeFile, Surroundings};
 use botticelli_platforms::{Discord, DiscordOptions, Noop, Platform};
 use botticelli_queue::Backoff;
 use botticelli_schedule::Clock;
@@ -13,7 +14,10 @@ use botticelli_settings::{ActorKind, ActorSettings, PlatformName, Settings};
 use botticelli_telemetry::Metrics;
 use sqlx::PgPool;
 
-use crate::{ActorSpec, FleetOptions, Identity, Platforms, Shop, TraceJobs, models::timeouts, running::RunningJobs};
+use crate::{
+    ActorSpec, CommandRules, FetchedMedia, FleetOptions, Identity, NarrativeFiles, PlatformCommands, Platforms, Shop,
+    TraceJobs, models::timeouts, ports::DiscordRunner, running::RunningJobs,
+};
 
 /// Reads and checks the narratives of the enabled actors that this process serves: all, or the named ones.
 ///
@@ -38,7 +42,7 @@ pub fn actor_specs(settings: &Settings, only: &[String]) -> anyhow::Result<Vec<A
         let (path, text) = settings.read_narrative(actor)?;
         let narratives = match files.get(&path) {
             Some(file) => Arc::clone(file),
-            None => Arc::new(botticelli_narrative::parse(&path, &text)?),
+            None => Arc::new(open_narrative(settings, &path, &text)?),
         };
         files.insert(path, Arc::clone(&narratives));
         actor_spec(settings, actor, narratives)
@@ -56,6 +60,27 @@ pub fn actor_specs(settings: &Settings, only: &[String]) -> anyhow::Result<Vec<A
         [] => Ok(specs),
         wrong => bail!("{}", wrong.join("\n")),
     }
+}
+
+/// Reads the narratives in `text`, which came from `path`, with the files beside it and everything that the settings let
+/// narratives reach.
+///
+/// # Errors
+///
+/// Everything that is wrong in them.
+pub fn open_narrative(settings: &Settings, path: &str, text: &str) -> anyhow::Result<NarrativeFile> {
+    let root = settings.narratives.root.as_ref().map(|root| settings.resolve(root));
+    // What is compiled into the program has no directory.
+    let is_file = Path::new(path).is_file();
+    let files = is_file
+        .then(|| NarrativeFiles::of(Path::new(path), root.as_deref()))
+        .transpose()?;
+    let surroundings = Surroundings {
+        files: files.as_ref().map(|files| files as &dyn Files),
+        commands: Some(&PlatformCommands),
+        environment: Some(settings.narratives.environment()),
+    };
+    Ok(botticelli_narrative::open(path, text, &surroundings)?)
 }
 
 fn actor_spec(settings: &Settings, actor: &ActorSettings, narratives: Arc<NarrativeFile>) -> anyhow::Result<ActorSpec> {
@@ -124,12 +149,22 @@ pub fn platforms(settings: &Settings, actors: &[ActorSpec], stdout: Box<dyn Writ
     platforms
 }
 
+/// Opens Discord for the commands of narratives.
+fn discord_runner(settings: &Settings) -> DiscordRunner {
+    let opened = discord(settings).map_err(|error| format!("{error:#}"))?;
+    Ok(Arc::new(opened))
+}
+
 fn open_discord(settings: &Settings) -> anyhow::Result<Arc<dyn Platform>> {
+    Ok(Arc::new(discord(settings)?))
+}
+
+fn discord(settings: &Settings) -> anyhow::Result<Discord> {
     let options = DiscordOptions {
         base_url: settings.discord.base_url.clone(),
         ..DiscordOptions::new(settings.discord_token()?)
     };
-    Ok(Arc::new(Discord::new(&options)?))
+    Ok(Discord::new(&options)?)
 }
 
 /// What only the process itself can decide.
@@ -144,18 +179,35 @@ pub struct WorkerParts {
     pub metrics: Arc<Metrics>,
     /// Host and process id, for people.
     pub worker_name: String,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
 }
 
 /// Lays out the tools.
-pub fn shop(settings: &Settings, parts: WorkerParts) -> Arc<Shop> {
+///
+/// # Errors
+///
+/// What of the settings cannot be used.
+pub fn shop(settings: &Settings, parts: WorkerParts) -> anyhow::Result<Arc<Shop>> {
     let WorkerParts {
         pool,
         models,
         platforms,
         metrics,
         worker_name,
+        clock,
     } = parts;
-    Arc::new(Shop {
+    let narratives = &settings.narratives;
+    let readable = narratives.readable_tables.iter().map(String::as_str);
+    let environment = narratives.environment().iter();
+    let environment = environment.filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
+    Ok(Arc::new(Shop {
+        media: FetchedMedia::new(&narratives.media_hosts).context("`[narratives] media_hosts`")?,
+        discord: discord_runner(settings),
+        command_rules: CommandRules::new(&narratives.commands),
+        readable: ReadableTables::named(readable).context("`[narratives] readable_tables`")?,
+        environment: environment.collect(),
+        clock,
         pool,
         models,
         platforms,
@@ -170,7 +222,7 @@ pub fn shop(settings: &Settings, parts: WorkerParts) -> Arc<Shop> {
             botticelli_settings::TraceJobs::Parent => TraceJobs::Parent,
             botticelli_settings::TraceJobs::Link => TraceJobs::Link,
         },
-    })
+    }))
 }
 
 /// The fleet's timings. `lease_pool` serves the lease alone.

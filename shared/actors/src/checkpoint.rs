@@ -46,6 +46,23 @@ pub async fn save_checkpoint(
     Ok(())
 }
 
+/// Removes the record of a step.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the row could not be removed.
+pub async fn remove_checkpoint(connection: &mut PgConnection, job_id: i64, step: &str) -> Result<(), ActorsError> {
+    sqlx::query(sql(
+        "delete from botticelli.act_checkpoints where job_id = $1 and step = $2",
+    ))
+    .bind(job_id)
+    .bind(step)
+    .execute(connection)
+    .await
+    .map_err(ActorsError::writing)?;
+    Ok(())
+}
+
 /// Removes the records of a job that has ended.
 ///
 /// # Errors

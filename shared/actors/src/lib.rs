@@ -10,7 +10,7 @@ mod failure;
 mod pause;
 mod registry;
 
-pub use checkpoint::{checkpointed_jobs, clear_checkpoints, load_checkpoint, save_checkpoint};
+pub use checkpoint::{checkpointed_jobs, clear_checkpoints, load_checkpoint, remove_checkpoint, save_checkpoint};
 pub use execution::{
     Ending, ExecutionRow, Outcome, finish_execution, get_execution, list_actor_executions, list_executions, mark_lost,
     open_executions, start_execution,

@@ -318,6 +318,14 @@ impl Act {
         }
     }
 
+    /// The same, shared.
+    pub(crate) fn schema_of_reply(&self) -> Option<Arc<Value>> {
+        match &self.question()?.answer {
+            Answer::Schema(schema) => Some(Arc::clone(schema)),
+            Answer::Text | Answer::TextOrJson | Answer::Json => None,
+        }
+    }
+
     /// The tables that it reads, in the order of its inputs.
     pub fn tables(&self) -> Vec<&TableQuery> {
         let tables = self.inputs().iter().filter_map(|input| match &input.source {

@@ -19,7 +19,7 @@ pub use command::{
     Effect, Method, Repeat, commands, find,
 };
 pub use discord::{Discord, DiscordOptions, InvalidDiscordOptions};
-pub use nonce::nonce_for;
+pub use nonce::{nonce_for, nonce_for_command};
 pub use noop::Noop;
 pub use platform::{Capabilities, Outgoing, Platform, SendFuture, Sent};
 pub use send_error::{Rejection, SendError};

@@ -7,6 +7,16 @@ const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 /// Discord takes 25 characters at most. Three groups of eight carry 120 bits, enough never to meet twice.
 const GROUPS: usize = 3;
 
+/// The nonce of a command of a job, of the same form. `key` tells it from the job's other commands.
+pub fn nonce_for_command(job_id: i64, key: &str) -> String {
+    let mut hasher = Sha256::new();
+    // A delivery's numbers stand alone, so no nonce of one can meet a nonce of the other.
+    hasher.update(b"command");
+    hasher.update(job_id.to_be_bytes());
+    hasher.update(key);
+    encoded(&hasher.finalize())
+}
+
 /// The nonce of a delivery: 24 characters of `a`–`z` and `2`–`7`, the same for every attempt of one epoch.
 ///
 /// A later epoch is for a post that is known to be absent, whose old nonce may still be remembered.

@@ -78,6 +78,7 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
             "output_tokens": review.output_tokens,
         }),
         work: Work::Verdicts(review.verdicts),
+        rows: Vec::new(),
         succeeded: review.acts,
         failures,
         traceparent: None,
@@ -105,6 +106,7 @@ async fn judge(
     let tables = PostTables {
         pool: Some(&shop.pool),
         puller: Some(job.lease),
+        readable: shop.readable.clone(),
         in_hand: Some(("potential_posts", &post.row)),
         ..PostTables::default()
     };

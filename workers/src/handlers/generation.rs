@@ -11,7 +11,7 @@ use botticelli_posts::{Draft, waiting};
 use botticelli_queue::{ClaimedJob, Need, needs_of};
 use serde_json::{Value, json};
 
-use super::{narrative_of, run_metadata, run_narrative};
+use super::{POSTS, narrative_of, run_metadata, run_narrative, target_rows};
 use crate::{
     outcome::{JobFailure, Outcome, Rounds, Work},
     ports::PostTables,
@@ -46,16 +46,20 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
     let tables = PostTables {
         pool: Some(&shop.pool),
         puller: Some(job.lease),
+        readable: shop.readable.clone(),
         ..PostTables::default()
     };
     let run = run_narrative(shop, job, &narrative, &tables, &args, String::new()).await?;
     let metadata = run_metadata(&narrative, &run);
     let (drafts, blanks) = drafts(&run.outputs)?;
+    let (rows, wrong) = target_rows(&run.outputs);
     let mut failures = run.failures;
     failures.extend(blanks);
+    failures.extend(wrong);
     Ok(Outcome {
         metadata,
         work: Work::Drafts(drafts),
+        rows,
         succeeded: run.acts_run + run.acts_resumed,
         failures,
         traceparent: None,
@@ -90,6 +94,7 @@ fn ask_for_rounds(narrative: &Narrative, args: &NarrativeArgs, rounds: u32) -> R
             args: args.map_err(|error| JobFailure::discard(&error))?,
             one_by_one: !narrative.continues_on_error(),
         }),
+        rows: Vec::new(),
         succeeded: 0,
         failures: Vec::new(),
         traceparent: None,
@@ -123,6 +128,7 @@ fn gathered(narrative: &str, rounds: &[Need]) -> Outcome {
             "potential_posts": posts,
         }),
         work: if completed == 0 { Work::Wasted } else { Work::Gathered },
+        rows: Vec::new(),
         // Their acts are counted where they were played.
         succeeded: 0,
         failures,
@@ -130,36 +136,32 @@ fn gathered(narrative: &str, rounds: &[Need]) -> Outcome {
     }
 }
 
-/// The table that generation writes; the only `target` that its narratives may have.
-const TARGET: &str = "potential_posts";
-
 /// Makes posts of the outputs that are meant to be posts, and says which of them are blank.
 fn drafts(outputs: &[Output]) -> Result<(Vec<Draft>, Vec<String>), JobFailure> {
-    if let Some(elsewhere) = outputs
-        .iter()
-        .find(|output| output.target.as_ref().is_some_and(|target| target.table != TARGET))
-    {
+    let is_post =
+        |output: &&Output| (output.target.as_ref()).is_some_and(|target| POSTS.contains(&target.table.as_str()));
+    if outputs.iter().all(|output| output.target.is_none()) && !outputs.is_empty() {
         return Err(JobFailure::Discard(format!(
-            "narrative `{}` has target `{}`, but a generation actor stores posts in `{TARGET}`; write `target = \"{TARGET}\"`",
-            elsewhere.narrative,
-            elsewhere.target.as_ref().map_or("", |target| &target.table)
-        )));
-    }
-    let posts: Vec<&Output> = outputs.iter().filter(|output| output.target.is_some()).collect();
-    if posts.is_empty() && !outputs.is_empty() {
-        return Err(JobFailure::Discard(format!(
-            "no output of the narrative is meant to be a post; write `target = \"{TARGET}\"` in it"
+            "no output of the narrative is meant to be a post; write `target = \"{}\"` in it",
+            POSTS[0]
         )));
     }
     let (mut drafts, mut blanks) = (Vec::new(), Vec::new());
-    for output in posts {
-        match draft(output) {
-            Some(draft) => drafts.push(draft),
-            None => blanks.push(format!(
+    for output in outputs.iter().filter(is_post) {
+        // Upstream's narratives may answer with several posts at once.
+        let posts: Vec<Option<&Value>> = match &output.json {
+            Some(Value::Array(posts)) => posts.iter().map(Some).collect(),
+            json => vec![json.as_ref()],
+        };
+        let made = posts.into_iter().map(|json| draft(output, json));
+        let made: Vec<Draft> = made.flatten().collect();
+        if made.is_empty() {
+            blanks.push(format!(
                 "narrative `{}` gave no text to post: its last act must answer with text, or with a JSON object that has `text_content` or `body`",
                 output.narrative
-            )),
+            ));
         }
+        drafts.extend(made);
     }
     if drafts.is_empty() && !blanks.is_empty() {
         return Err(JobFailure::Discard(blanks.join("; ")));
@@ -169,19 +171,16 @@ fn drafts(outputs: &[Output]) -> Result<(Vec<Draft>, Vec<String>), JobFailure> {
 
 /// Makes a post of a narrative's output: free text as it is, or a JSON object with `text_content` (upstream's name), or
 /// with `body` and, optionally, `title` and `tags`. `None` when that is blank.
-fn draft(output: &Output) -> Option<Draft> {
+fn draft(output: &Output, json: Option<&Value>) -> Option<Draft> {
     let field = |name: &str| {
-        output
-            .json
-            .as_ref()
-            .and_then(|json| json.get(name))
+        json.and_then(|json| json.get(name))
             .and_then(Value::as_str)
             .map(str::trim)
             .filter(|text| !text.is_empty())
     };
     let title = field("title").map(str::to_owned);
     let text = match (
-        &output.json,
+        json,
         field("text_content").or_else(|| field("text")),
         field("body"),
         &title,
@@ -195,11 +194,7 @@ fn draft(output: &Output) -> Option<Draft> {
     if text.is_empty() {
         return None;
     }
-    let tags = output
-        .json
-        .as_ref()
-        .and_then(|json| json.get("tags"))
-        .and_then(Value::as_array);
+    let tags = json.and_then(|json| json.get("tags")).and_then(Value::as_array);
     Some(Draft {
         text,
         title,
@@ -212,7 +207,7 @@ fn draft(output: &Output) -> Option<Draft> {
         narrative: output.narrative.clone(),
         iteration: output.iteration,
         model: output.model.clone(),
-        output: output.json.clone(),
+        output: json.cloned(),
     })
 }
 
@@ -226,8 +221,10 @@ mod tests {
             iteration: 1,
             version: String::new(),
             act: "draft".to_owned(),
+            step: "1/draft".to_owned(),
+            schema: None,
             target: Some(botticelli_narrative::Target {
-                table: TARGET.to_owned(),
+                table: POSTS[0].to_owned(),
                 template: None,
             }),
             provider: None,

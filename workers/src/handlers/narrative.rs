@@ -4,7 +4,7 @@ use botticelli_jobs::{NarrativeArgs, read_args};
 use botticelli_queue::ClaimedJob;
 use serde_json::{Value, json};
 
-use super::{narrative_of, run_metadata, run_narrative};
+use super::{narrative_of, run_metadata, run_narrative, target_rows};
 use crate::{
     outcome::{JobFailure, Outcome, Work},
     ports::PostTables,
@@ -17,6 +17,7 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
     let tables = PostTables {
         pool: Some(&shop.pool),
         puller: Some(job.lease),
+        readable: shop.readable.clone(),
         ..PostTables::default()
     };
     let run = run_narrative(shop, job, &narrative, &tables, &args, String::new()).await?;
@@ -25,13 +26,17 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
         .iter()
         .map(|output| output.json.clone().unwrap_or_else(|| Value::from(output.text.clone())))
         .collect();
+    let (rows, wrong) = target_rows(&run.outputs);
     let mut metadata = run_metadata(&narrative, &run);
     metadata["outputs"] = json!(outputs);
+    let mut failures = run.failures;
+    failures.extend(wrong);
     Ok(Outcome {
         metadata,
         work: Work::Stored,
+        rows,
         succeeded: run.acts_run + run.acts_resumed,
-        failures: run.failures,
+        failures,
         traceparent: None,
     })
 }

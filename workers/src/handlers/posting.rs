@@ -105,6 +105,7 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
         tell(shop, job, number, deliveries.len()).await;
     }
     Ok(Outcome {
+        rows: Vec::new(),
         succeeded: u32::try_from(messages.len()).unwrap_or(u32::MAX),
         metadata: json!({ "platform": platform.name(), "channel": channel, "messages": messages }),
         work: Work::Stored,

@@ -1,13 +1,13 @@
 //! The one command of the platform `database`: changing rows of a table.
 
-use botticelli_narrative::CommandProblem;
+use botticelli_narrative::{CommandProblem, Filter, Row};
 use botticelli_toml_document::nearest;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{problem, way_out_of_argument};
 
 /// What narratives call the platform.
-pub(super) const PLATFORM: &str = "database";
+pub(crate) const PLATFORM: &str = "database";
 
 const COMMAND: &str = "update_table";
 
@@ -101,5 +101,62 @@ fn unfit(column: &str, value: &Value) -> Option<CommandProblem> {
         let message =
             format!("the new value of column `{column}` holds the character U+0000, which no table can store");
         problem(Some("updates"), message, None)
+    })
+}
+
+/// A change of rows, read.
+pub(crate) struct TableUpdate {
+    pub(crate) table: String,
+    pub(crate) filter: Filter,
+    pub(crate) values: Row,
+    pub(crate) limit: u32,
+}
+
+/// Why a change cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WrongUpdate {
+    #[error("{0}")]
+    Argument(String),
+    #[error("argument `{argument}`, at its character {place}: {detail}")]
+    Filter {
+        argument: &'static str,
+        place: usize,
+        detail: String,
+    },
+}
+
+/// Reads the arguments once they are known.
+pub(crate) fn read(args: &Map<String, Value>) -> Result<TableUpdate, WrongUpdate> {
+    let given: Vec<(String, Option<Value>)> = args
+        .iter()
+        .map(|(name, value)| (name.clone(), Some(value.clone())))
+        .collect();
+    if let Some(problem) = check(COMMAND, &given).into_iter().next() {
+        return Err(WrongUpdate::Argument(problem.message));
+    }
+    let text = |name: &str| args.get(name).and_then(Value::as_str).unwrap_or_default();
+    let argument = if args.contains_key("where") {
+        "where"
+    } else {
+        "where_clause"
+    };
+    let filter = Filter::parse(text(argument)).map_err(|error| WrongUpdate::Filter {
+        argument,
+        place: text(argument)[..error.offset].chars().count() + 1,
+        detail: error.detail,
+    })?;
+    let limit = args.get("limit").and_then(|limit| match limit {
+        Value::String(text) => text.trim().parse().ok(),
+        number => number.as_u64().and_then(|number| u32::try_from(number).ok()),
+    });
+    Ok(TableUpdate {
+        table: text("table_name").to_owned(),
+        filter,
+        values: args
+            .get("updates")
+            .and_then(Value::as_object)
+            .cloned()
+            .unwrap_or_default(),
+        limit: limit.unwrap_or(1000),
     })
 }

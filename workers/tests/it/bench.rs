@@ -104,11 +104,12 @@ impl Bench {
             platforms,
             metrics: telemetry.unwrap().0.metrics(),
             worker_name: "test:1".to_owned(),
+            clock: Arc::new(SystemClock),
         };
         let clock = Arc::new(SystemClock);
         let heartbeat = HealthState::new(clock.clone()).heartbeat();
         let fleet_options = fleet_options(&settings, pool(&database.url, "lease under test", 2), clock);
-        let shop = shop(&settings, parts);
+        let shop = shop(&settings, parts).unwrap();
         let identity = shop.identity.clone();
         let fleet = Fleet::start(shop, actors, fleet_options, heartbeat).await.unwrap();
         Self {

@@ -268,7 +268,7 @@ impl Player<'_> {
                 text,
                 json: record.json.clone().map(Arc::new),
             },
-            record: Some(record),
+            record: Some((step.name.clone(), record)),
             outputs: Vec::new(),
         })
     }

@@ -1,5 +1,7 @@
 //! What a run gives back.
 
+use std::sync::Arc;
+
 use botticelli_llm::Usage;
 use serde_json::Value;
 
@@ -36,6 +38,8 @@ pub struct Output {
     pub version: String,
     /// The act that said it.
     pub act: String,
+    /// The key of the step that it said it in.
+    pub step: String,
     /// The carousel's counter, from 1: the narrative's own, or that of the narrative that composed it.
     pub iteration: u32,
     /// Where the output belongs: the narrative's target, or that of the narrative that composed it. `None` where neither
@@ -45,6 +49,8 @@ pub struct Output {
     pub text: String,
     /// The last act's reply as JSON, if it is that.
     pub json: Option<Value>,
+    /// The JSON schema of the last act's reply, if it has one.
+    pub schema: Option<Arc<Value>>,
     /// The provider that gave the last reply; `None` when none was asked.
     pub provider: Option<String>,
     /// The model that gave the last reply; `None` when none was asked.

@@ -63,7 +63,7 @@ pub(super) struct Played {
     pub(super) turn: Option<Turn>,
     pub(super) tables: BTreeMap<String, Arc<str>>,
     /// The record of an act that has one of its own.
-    pub(super) record: Option<ActRecord>,
+    pub(super) record: Option<(String, ActRecord)>,
     /// What the narratives that it played had to say.
     pub(super) outputs: Vec<Output>,
 }
@@ -203,11 +203,11 @@ impl Player<'_> {
                     frame.turns.extend(played.turn);
                     frame.replies.push(played.reply);
                     frame.tables.extend(played.tables);
-                    last = played.record.map(|record| (act, record));
+                    last = played.record.map(|(step, record)| (act, step, record));
                 }
                 at += length;
             }
-            if let Some((act, record)) = last.filter(|(_, record)| !record.is_skipped) {
+            if let Some((act, step, record)) = last.filter(|(_, _, record)| !record.is_skipped) {
                 outputs.push(Output {
                     narrative: narrative.name.clone(),
                     version: narrative.version.clone(),
@@ -216,6 +216,8 @@ impl Player<'_> {
                     target: frame.target.filter(|_| act.stores_output),
                     text: record.reply,
                     json: record.json,
+                    schema: act.schema_of_reply(),
+                    step: format!("{}{}", self.options.step_prefix, step),
                     provider: record.provider,
                     model: record.model,
                     prompt_hash: record.prompt_hash,
@@ -286,7 +288,7 @@ impl Player<'_> {
                     })?
                 }
             };
-            let is_skipped = played.record.as_ref().is_some_and(|record| record.is_skipped);
+            let is_skipped = played.record.as_ref().is_some_and(|(_, record)| record.is_skipped);
             last = Some(Played {
                 outputs: Vec::new(),
                 ..played

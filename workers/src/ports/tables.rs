@@ -1,0 +1,105 @@
+//! The tables that narratives read.
+
+use botticelli_content::{Puller, ReadError, ReadableTables, pull_rows, read_rows};
+use botticelli_narrative::{PortError, PortFuture, Row, TableQuery, TableReader};
+use botticelli_queue::{Lease, hold};
+use sqlx::PgPool;
+
+/// The tables of narratives and of posts, with one of them narrowed to the row in hand.
+#[derive(Default)]
+pub struct PostTables<'a> {
+    /// Where they are kept; `None` when only the row in hand may be read.
+    pub pool: Option<&'a PgPool>,
+    /// The tables that may be read besides.
+    pub readable: ReadableTables,
+    /// The job that takes rows where a narrative pulls them; `None` when they are only to be looked at.
+    pub puller: Option<Lease>,
+    /// The table that holds the row in hand, and the row.
+    pub in_hand: Option<(&'static str, &'a serde_json::Value)>,
+}
+
+impl TableReader for PostTables<'_> {
+    fn read<'a>(&'a self, query: &'a TableQuery) -> PortFuture<'a, Option<Vec<Row>>> {
+        Box::pin(async move {
+            if let Some((table, row)) = self.in_hand
+                && table == query.table
+            {
+                return narrow(query, row).map(|row| Some(vec![row]));
+            }
+            let Some(pool) = self.pool else {
+                return Err(PortError::new(NotInHand(query.table.clone())));
+            };
+            let rows = match self.puller {
+                Some(lease) if query.pull => pull(pool, lease, query).await?,
+                _ => read_rows(pool, query, &self.readable).await,
+            };
+            match rows {
+                Ok(rows) => Ok(Some(rows)),
+                // What a narrative stores into comes about with its first rows; a table of others is there or misspelt.
+                Err(error @ ReadError::NoSuchTable { .. }) if !query.table.contains('.') => {
+                    tracing::warn!(error = %error, "Table {} is read and not there", query.table);
+                    Ok(None)
+                }
+                Err(error) => Err(PortError::new(error)),
+            }
+        })
+    }
+}
+
+/// Takes rows for a job. A worker that lost the job takes none: nobody would work on them.
+async fn pull(pool: &PgPool, lease: Lease, query: &TableQuery) -> Result<Result<Vec<Row>, ReadError>, PortError> {
+    let mut transaction = botticelli_database::transaction(pool).await.map_err(PortError::new)?;
+    hold(&mut transaction, lease).await.map_err(PortError::new)?;
+    let puller = Puller {
+        job: lease.job.0,
+        step: "",
+    };
+    let rows = pull_rows(&mut transaction, query, puller).await;
+    if rows.is_ok() {
+        transaction.commit().await.map_err(PortError::new)?;
+    }
+    Ok(rows)
+}
+
+/// A table was asked for where only the row in hand may be read.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "table `{0}` cannot be read here: a posting narrative reads `approved_posts`, which is the post being published"
+)]
+struct NotInHand(String);
+
+/// The row in hand has no such column.
+#[derive(Debug, thiserror::Error)]
+#[error("table `{table}` has no column `{column}`; its columns are {columns}")]
+struct NoColumn {
+    table: String,
+    column: String,
+    columns: String,
+}
+
+/// The columns of the row in hand that the query asks for, in its order. Its conditions, order and limit were answered by
+/// taking the row in hand.
+fn narrow(query: &TableQuery, row: &serde_json::Value) -> Result<Row, PortError> {
+    let Some(row) = row.as_object() else {
+        return Ok(Row::new());
+    };
+    if query.columns.is_empty() {
+        return Ok(row.clone());
+    }
+    query
+        .columns
+        .iter()
+        .map(|column| match row.get(column) {
+            Some(value) => Ok((column.clone(), value.clone())),
+            None => Err(PortError::new(NoColumn {
+                table: query.table.clone(),
+                column: column.clone(),
+                columns: row
+                    .keys()
+                    .map(|name| format!("`{name}`"))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })),
+        })
+        .collect()
+}
