@@ -31,6 +31,7 @@ const KNOWS_ONLY: &[(&str, &[&str])] = &[
     // It fills a port of narratives, so it knows what they ask for.
     ("content", &["database", "narrative", "toml-document"]),
     ("database", &[]),
+    ("ledger", &["database"]),
     ("llm", &[]),
     ("media", &[]),
     ("narrative", &["llm", "toml-document"]),
