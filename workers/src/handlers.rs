@@ -10,10 +10,11 @@ pub(crate) use targets::{TargetRows, is_of_answer, target_rows};
 
 use std::{
     num::NonZeroU32,
-    sync::{Arc, atomic::AtomicU32},
+    sync::{Arc, Mutex, atomic::AtomicU32},
 };
 
 use botticelli_jobs::{ARGS_VERSION, Kind, NarrativeArgs};
+use botticelli_ledger::JobAttempt;
 use botticelli_narrative::{ActRecord, Audience, Narrative, NarrativeRun, Ports, RunOptions};
 use botticelli_queue::{ClaimedJob, Progress, UnreadableJob, report_progress};
 use botticelli_telemetry::{Metrics, TokenKind};
@@ -21,7 +22,7 @@ use serde_json::{Value, json};
 
 use crate::{
     outcome::{JobFailure, NarrativeFailure, Outcome, chain},
-    ports::{FleetState, JobCheckpoints, JobCommands, PostTables},
+    ports::{Account, FleetState, JobCheckpoints, JobCommands, PostTables},
     shop::{ActorSpec, Shop},
 };
 
@@ -58,6 +59,7 @@ fn narrative_of(actor: &ActorSpec, name: Option<&str>) -> Result<Arc<Narrative>,
 /// Runs a narrative under the job's checkpoints.
 async fn run_narrative(
     shop: &Shop,
+    actor: &ActorSpec,
     job: &ClaimedJob,
     narrative: &Narrative,
     tables: &PostTables<'_>,
@@ -72,9 +74,25 @@ async fn run_narrative(
         let acts = narrative.acts_of_a_round().saturating_mul(rounds.into());
         u32::try_from(acts).unwrap_or(u32::MAX)
     });
+    let account = Account {
+        book: &shop.book,
+        job: JobAttempt {
+            job: job.lease.job.0,
+            attempt: job.lease.attempt,
+        },
+        run: match job.workflow {
+            Some(workflow) => format!("workflow {}", workflow.0),
+            None => format!("job {}", job.lease.job),
+        },
+        actor: &actor.name,
+        step_prefix: &step_prefix,
+        timeout: shop.timeouts.total,
+        open: Mutex::default(),
+    };
     let checkpoints = JobCheckpoints {
         pool: &shop.pool,
         lease: job.lease,
+        account: &account,
         acts,
         played: AtomicU32::new(0),
     };
@@ -88,6 +106,7 @@ async fn run_narrative(
     };
     let state = FleetState(&shop.pool);
     let ports = Ports {
+        ledger: &account,
         tables,
         commands: &commands,
         media: &shop.media,
@@ -97,7 +116,7 @@ async fn run_narrative(
     };
     let options = RunOptions {
         args: args.args.clone(),
-        step_prefix,
+        step_prefix: step_prefix.clone(),
         // A try that repeated the last one's random numbers would repeat its failure.
         seed: Some(
             job.lease

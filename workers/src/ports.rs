@@ -1,10 +1,13 @@
 //! The narrative engine's ports, over this fleet's tables and platforms.
 
+mod accounts;
 mod checkpoints;
 mod commands;
 mod state;
 mod tables;
 
+pub(crate) use accounts::Account;
+pub use accounts::Book;
 pub(crate) use checkpoints::JobCheckpoints;
 pub use checkpoints::NoCheckpoints;
 pub(crate) use commands::JobCommands;

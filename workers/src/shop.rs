@@ -15,7 +15,7 @@ use sqlx::PgPool;
 
 use crate::{
     identity::Identity,
-    ports::{CommandRules, DiscordRunner},
+    ports::{Book, CommandRules, DiscordRunner},
     running::RunningJobs,
     surroundings::FetchedMedia,
 };
@@ -40,6 +40,8 @@ pub struct Shop {
     pub environment: BTreeMap<String, String>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What calls of models cost and how many there may be.
+    pub book: Book,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Under which identity jobs are held.

@@ -15,8 +15,8 @@ use botticelli_telemetry::Metrics;
 use sqlx::PgPool;
 
 use crate::{
-    ActorSpec, CommandRules, FetchedMedia, FleetOptions, Identity, NarrativeFiles, PlatformCommands, Platforms, Shop,
-    TraceJobs, models::timeouts, ports::DiscordRunner, running::RunningJobs,
+    ActorSpec, Book, CommandRules, FetchedMedia, FleetOptions, Identity, NarrativeFiles, PlatformCommands, Platforms,
+    Shop, TraceJobs, models::timeouts, ports::DiscordRunner, running::RunningJobs,
 };
 
 /// Reads and checks the narratives of the enabled actors that this process serves: all, or the named ones.
@@ -202,6 +202,7 @@ pub fn shop(settings: &Settings, parts: WorkerParts) -> anyhow::Result<Arc<Shop>
     let environment = narratives.environment().iter();
     let environment = environment.filter_map(|(name, value)| Some((name.clone(), value.clone()?)));
     Ok(Arc::new(Shop {
+        book: Book::new(settings, pool.clone()),
         media: FetchedMedia::new(&narratives.media_hosts).context("`[narratives] media_hosts`")?,
         discord: discord_runner(settings),
         command_rules: CommandRules::new(&narratives.commands),

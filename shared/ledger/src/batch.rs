@@ -102,12 +102,17 @@ impl Batch {
     pub(crate) fn try_add(&mut self, reservation: &Reservation) -> bool {
         let (budgets, buckets) = (budgets_of(reservation), buckets_of(reservation));
         let fits = (self.calls.is_empty() || self.at == reservation.at)
-            && budgets.iter().all(|(key, limits)| self.budgets.get(key).is_none_or(|known| known == limits))
-            && buckets.iter().all(|(key, limits)| self.buckets.get(key).is_none_or(|known| known == limits));
+            && budgets
+                .iter()
+                .all(|(key, limits)| self.budgets.get(key).is_none_or(|known| known == limits))
+            && buckets
+                .iter()
+                .all(|(key, limits)| self.buckets.get(key).is_none_or(|known| known == limits));
         if fits {
             self.at = reservation.at;
             let meters = budgets.keys().cloned().map(MeterKey::Budget);
-            self.calls.push(meters.chain(buckets.keys().cloned().map(MeterKey::Bucket)).collect());
+            self.calls
+                .push(meters.chain(buckets.keys().cloned().map(MeterKey::Bucket)).collect());
             self.budgets.extend(budgets);
             self.buckets.extend(buckets);
         }
@@ -171,12 +176,14 @@ fn budgets_of(reservation: &Reservation) -> BTreeMap<BudgetKey, BudgetLimits> {
     let zone = reservation.zone.as_deref().unwrap_or(UTC);
     let mut budgets = BTreeMap::<BudgetKey, BudgetLimits>::new();
     for budget in reservation.budgets.iter() {
-        let limits = budgets.entry(budget_key(budget, &reservation.call)).or_insert(BudgetLimits {
-            zone: zone.to_owned(),
-            tokens: None,
-            calls: None,
-            cost_micros: None,
-        });
+        let limits = budgets
+            .entry(budget_key(budget, &reservation.call))
+            .or_insert(BudgetLimits {
+                zone: zone.to_owned(),
+                tokens: None,
+                calls: None,
+                cost_micros: None,
+            });
         limits.tokens = least(limits.tokens, budget.tokens);
         limits.calls = least(limits.calls, budget.calls);
         limits.cost_micros = least(limits.cost_micros, budget.cost_micros);
@@ -244,7 +251,10 @@ fn limit(buckets: &mut BTreeMap<BucketKey, BucketLimits>, key: BucketKey, limits
         let zone = || limits.day_zone.clone().unwrap_or_else(|| UTC.to_owned());
         known.day_zone.get_or_insert_with(zone);
     }
-    known.concurrency = least(known.concurrency, limits.concurrency.map(|limit| u64::from(limit.get())));
+    known.concurrency = least(
+        known.concurrency,
+        limits.concurrency.map(|limit| u64::from(limit.get())),
+    );
 }
 
 /// The lesser of two limits. One that no total comes to is none, in effect.

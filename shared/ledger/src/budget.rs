@@ -161,7 +161,11 @@ impl fmt::Display for Alert {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the budget ")?;
         describe(f, self.scope, &self.key, &self.step, self.period)?;
-        write!(f, " has {} of {} {} used or reserved", self.used, self.limit, self.measure)
+        write!(
+            f,
+            " has {} of {} {} used or reserved",
+            self.used, self.limit, self.measure
+        )
     }
 }
 

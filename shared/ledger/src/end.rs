@@ -100,7 +100,10 @@ async fn end(
     .fetch_one(executor)
     .await
     .map_err(LedgerError::while_doing("end a call"))?;
-    before.as_deref().and_then(CallState::stored_as).ok_or(LedgerError::Unknown(call))
+    before
+        .as_deref()
+        .and_then(CallState::stored_as)
+        .ok_or(LedgerError::Unknown(call))
 }
 
 /// A text of a provider's, as much of it as is kept.

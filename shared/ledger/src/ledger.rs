@@ -106,7 +106,10 @@ impl Asking {
                     && let Err(error) = release(&self.desk.pool, granted.call).await
                 {
                     let call = granted.call;
-                    warn!(error = &error as &dyn Error, "Call {call} was granted to nobody and is lost in time");
+                    warn!(
+                        error = &error as &dyn Error,
+                        "Call {call} was granted to nobody and is lost in time"
+                    );
                 }
             }
         }

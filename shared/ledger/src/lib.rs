@@ -26,7 +26,8 @@ pub use end::{Charge, fail, release, settle};
 pub use failure::LedgerError;
 pub use ledger::Ledger;
 pub use look::{
-    BudgetStanding, CallRecord, Dimension, UsageLine, budget_standings, calls_of_job, open_calls, settled_call, usage_by,
+    BudgetStanding, CallRecord, Dimension, UsageLine, budget_standings, calls_of_job, open_calls, settled_call,
+    usage_by,
 };
 pub use lost::{lose_calls_before, lose_expired_calls};
 pub use prune::{fold_corrections, prune_calls};

@@ -74,11 +74,13 @@ pub struct CallRecord {
 ///
 /// [`LedgerError::Database`] when the statement fails.
 pub async fn calls_of_job(pool: &PgPool, job: i64) -> Result<Vec<CallRecord>, LedgerError> {
-    sqlx::query_as(sql("select * from botticelli.model_calls where job_id = $1 order by id"))
-        .bind(job)
-        .fetch_all(sessionless(pool))
-        .await
-        .map_err(LedgerError::while_doing("read the calls of a job"))
+    sqlx::query_as(sql(
+        "select * from botticelli.model_calls where job_id = $1 order by id",
+    ))
+    .bind(job)
+    .fetch_all(sessionless(pool))
+    .await
+    .map_err(LedgerError::while_doing("read the calls of a job"))
 }
 
 /// The call that was answered for a step of a job, in whatever attempt; the last one, if there were several. Its answer is with the step's
@@ -103,11 +105,13 @@ pub async fn settled_call(pool: &PgPool, job: i64, step: &str) -> Result<Option<
 ///
 /// [`LedgerError::Database`] when the statement fails.
 pub async fn open_calls(pool: &PgPool, limit: i64) -> Result<Vec<CallRecord>, LedgerError> {
-    sqlx::query_as(sql("select * from botticelli.model_calls where state = 'reserved' order by id limit $1"))
-        .bind(limit)
-        .fetch_all(sessionless(pool))
-        .await
-        .map_err(LedgerError::while_doing("read the calls that are under way"))
+    sqlx::query_as(sql(
+        "select * from botticelli.model_calls where state = 'reserved' order by id limit $1",
+    ))
+    .bind(limit)
+    .fetch_all(sessionless(pool))
+    .await
+    .map_err(LedgerError::while_doing("read the calls that are under way"))
 }
 
 /// By what usage is added up.

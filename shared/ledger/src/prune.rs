@@ -44,13 +44,15 @@ pub async fn fold_corrections(pool: &PgPool) -> Result<u64, LedgerError> {
 pub async fn prune_calls(pool: &PgPool, days: u16, at: Option<DateTime<Utc>>) -> Result<u64, LedgerError> {
     let mut all = 0;
     for _ in 0..ROUNDS {
-        let pruned: i64 = sqlx::query_scalar(sql("select botticelli.prune_calls($1, coalesce($2, clock_timestamp()), $3)"))
-            .bind(i32::from(days))
-            .bind(at)
-            .bind(MOST)
-            .fetch_one(pool)
-            .await
-            .map_err(LedgerError::while_doing("prune calls"))?;
+        let pruned: i64 = sqlx::query_scalar(sql(
+            "select botticelli.prune_calls($1, coalesce($2, clock_timestamp()), $3)",
+        ))
+        .bind(i32::from(days))
+        .bind(at)
+        .bind(MOST)
+        .fetch_one(pool)
+        .await
+        .map_err(LedgerError::while_doing("prune calls"))?;
         all += pruned.cast_unsigned();
         if pruned == 0 {
             break;

@@ -66,7 +66,10 @@ impl Multiplier {
     /// This part of `limit`, rounded down, and never nothing.
     pub fn of(self, limit: NonZeroU64) -> NonZeroU64 {
         let part = u128::from(limit.get()) * u128::from(self.millionths) / u128::from(WHOLE);
-        u64::try_from(part).ok().and_then(NonZeroU64::new).unwrap_or(NonZeroU64::MIN)
+        u64::try_from(part)
+            .ok()
+            .and_then(NonZeroU64::new)
+            .unwrap_or(NonZeroU64::MIN)
     }
 }
 
@@ -113,7 +116,10 @@ impl RateLimits {
         fn part(limit: Option<NonZeroU64>, part: Multiplier) -> Option<NonZeroU64> {
             limit.filter(|_| part != Multiplier::WHOLE).map(|limit| part.of(limit))
         }
-        let requests_per_minute = part(self.requests_per_minute.map(NonZeroU64::from), parts.requests_per_minute);
+        let requests_per_minute = part(
+            self.requests_per_minute.map(NonZeroU64::from),
+            parts.requests_per_minute,
+        );
         let share = Self {
             scope: self.scope,
             requests_per_minute: requests_per_minute.and_then(|limit| NonZeroU32::try_from(limit).ok()),
@@ -179,7 +185,11 @@ impl fmt::Display for Wait {
             WaitReason::Concurrency => "has as many calls under way as it may",
         };
         write!(f, "`{}`", self.provider)?;
-        for (name, value) in [("key", &self.key_name), ("model", &self.model), ("narrative", &self.narrative)] {
+        for (name, value) in [
+            ("key", &self.key_name),
+            ("model", &self.model),
+            ("narrative", &self.narrative),
+        ] {
             if !value.is_empty() {
                 write!(f, " for {name} `{value}`")?;
             }
@@ -233,7 +243,11 @@ mod tests {
             (0.5, u64::MAX, u64::MAX / 2),
         ] {
             let limit = NonZeroU64::new(limit).unwrap_or(NonZeroU64::MIN);
-            assert_eq!(Multiplier::try_from(part)?.of(limit).get(), expected, "{part} of {limit}");
+            assert_eq!(
+                Multiplier::try_from(part)?.of(limit).get(),
+                expected,
+                "{part} of {limit}"
+            );
         }
         Ok(())
     }
@@ -242,7 +256,10 @@ mod tests {
     fn what_is_no_part_is_refused() {
         for part in [0.0, -0.5, 1.000_000_1, f64::NAN, f64::INFINITY] {
             let refused = Multiplier::try_from(part).map_err(|error| error.to_string());
-            assert!(refused.is_err_and(|error| error.contains("above 0 and up to 1")), "{part}");
+            assert!(
+                refused.is_err_and(|error| error.contains("above 0 and up to 1")),
+                "{part}"
+            );
         }
     }
 
@@ -264,7 +281,10 @@ mod tests {
             ..Multipliers::default()
         };
         let share = limits.share(half_of_tokens);
-        assert_eq!(share.as_ref().and_then(|share| share.tokens_per_minute), NonZeroU64::new(500));
+        assert_eq!(
+            share.as_ref().and_then(|share| share.tokens_per_minute),
+            NonZeroU64::new(500)
+        );
         assert!(share.is_some_and(|share| share.requests_per_minute.is_none()));
         Ok(())
     }

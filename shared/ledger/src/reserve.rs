@@ -40,7 +40,10 @@ pub async fn reserve_all(pool: &PgPool, reservations: &[Reservation]) -> Vec<Res
             continue;
         }
         let mut batch = Batch::default();
-        let together = rest.iter().take_while(|next| next.check().is_ok() && batch.try_add(next)).count();
+        let together = rest
+            .iter()
+            .take_while(|next| next.check().is_ok() && batch.try_add(next))
+            .count();
         let (some, others) = rest.split_at(together.max(1));
         reserve_some(pool, some, batch, &mut answers).await;
         rest = others;
@@ -100,7 +103,10 @@ async fn ask(
         reservations.iter().map(|one| text(&one.call).as_str()).collect()
     }
     let jobs: Vec<Option<i64>> = reservations.iter().map(|one| one.call.job.map(|job| job.job)).collect();
-    let attempts: Vec<Option<i32>> = reservations.iter().map(|one| one.call.job.map(|job| job.attempt)).collect();
+    let attempts: Vec<Option<i32>> = reservations
+        .iter()
+        .map(|one| one.call.job.map(|job| job.attempt))
+        .collect();
     let input_tokens: Vec<i64> = reservations.iter().map(|one| stored(one.input_tokens)).collect();
     let output_tokens: Vec<i64> = reservations.iter().map(|one| stored(one.output_tokens)).collect();
     let costs: Vec<i64> = reservations.iter().map(|one| stored(one.cost_micros)).collect();
@@ -156,7 +162,12 @@ async fn ask(
 
 fn read(answer: Answer, reservations: &[Reservation]) -> Vec<Result<Reserved, LedgerError>> {
     let mut alerts: Vec<ToldAlert> = answer.alerts.into_iter().map(|Json(alert)| alert).collect();
-    let mut parts = answer.outcomes.into_iter().zip(answer.calls).zip(answer.untils).zip(answer.details);
+    let mut parts = answer
+        .outcomes
+        .into_iter()
+        .zip(answer.calls)
+        .zip(answer.untils)
+        .zip(answer.details);
     reservations
         .iter()
         .map(|reservation| {
@@ -171,9 +182,11 @@ fn read(answer: Answer, reservations: &[Reservation]) -> Vec<Result<Reserved, Le
                         alerts: of_call.map(Alert::from).collect(),
                     }))
                 }
-                ("wait", None, Some(until), Some(Json(Detail::Wait(wait)))) => {
-                    Ok(Reserved::Wait(wait.until(until, answer.moment, &reservation.call.provider)))
-                }
+                ("wait", None, Some(until), Some(Json(Detail::Wait(wait)))) => Ok(Reserved::Wait(wait.until(
+                    until,
+                    answer.moment,
+                    &reservation.call.provider,
+                ))),
                 ("refused", None, opens_at, Some(Json(Detail::Refusal(refusal)))) => {
                     Ok(Reserved::Refused(refusal.until(opens_at, answer.moment)))
                 }

@@ -46,9 +46,11 @@ async fn write(
     delay: f64,
 ) -> Result<(), LedgerError> {
     let (provider, key_name, model) = names(call, scope);
-    sqlx::query(sql("insert into botticelli.rate_throttles as t (provider, key_name, model, until)
+    sqlx::query(sql(
+        "insert into botticelli.rate_throttles as t (provider, key_name, model, until)
          values ($1, $2, $3, coalesce($4, clock_timestamp() + make_interval(secs => $5)))
-         on conflict (provider, key_name, model) do update set until = excluded.until where t.until < excluded.until"))
+         on conflict (provider, key_name, model) do update set until = excluded.until where t.until < excluded.until",
+    ))
     .bind(provider)
     .bind(key_name)
     .bind(model)
@@ -75,6 +77,8 @@ pub async fn end_throttle(pool: &PgPool, call: &Call, scope: RateScope) -> Resul
     .bind(model)
     .execute(pool)
     .await
-    .map_err(LedgerError::while_doing("forget that a provider wants to be left alone"))?;
+    .map_err(LedgerError::while_doing(
+        "forget that a provider wants to be left alone",
+    ))?;
     Ok(ended.rows_affected() > 0)
 }

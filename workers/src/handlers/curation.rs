@@ -111,7 +111,7 @@ async fn judge(
         ..PostTables::default()
     };
     let prefix = format!("post-{}/", post.id);
-    let run = run_narrative(shop, job, narrative, &tables, &NarrativeArgs::default(), prefix).await?;
+    let run = run_narrative(shop, actor, job, narrative, &tables, &NarrativeArgs::default(), prefix).await?;
     review.acts += run.acts_run + run.acts_resumed;
     review.input_tokens += run.usage.input_tokens;
     review.output_tokens += run.usage.output_tokens;

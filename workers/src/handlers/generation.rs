@@ -49,7 +49,7 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
         readable: shop.readable.clone(),
         ..PostTables::default()
     };
-    let run = run_narrative(shop, job, &narrative, &tables, &args, String::new()).await?;
+    let run = run_narrative(shop, actor, job, &narrative, &tables, &args, String::new()).await?;
     let metadata = run_metadata(&narrative, &run);
     let (drafts, blanks) = drafts(&run.outputs)?;
     let (rows, wrong) = target_rows(&run.outputs);

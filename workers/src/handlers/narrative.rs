@@ -20,7 +20,7 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
         readable: shop.readable.clone(),
         ..PostTables::default()
     };
-    let run = run_narrative(shop, job, &narrative, &tables, &args, String::new()).await?;
+    let run = run_narrative(shop, actor, job, &narrative, &tables, &args, String::new()).await?;
     let outputs: Vec<Value> = run
         .outputs
         .iter()

@@ -8,6 +8,8 @@ use botticelli_narrative::{ActRecord, Checkpoints, PortError, PortFuture, Receip
 use botticelli_queue::{Lease, LogLevel, Progress, add_to_log, hold, report_progress};
 use sqlx::PgPool;
 
+use super::Account;
+
 /// The replies of a job's acts, kept until the job ends. A worker that lost the job can no longer add to them. With each
 /// goes how far the job is.
 pub(crate) struct JobCheckpoints<'a> {
@@ -15,6 +17,8 @@ pub(crate) struct JobCheckpoints<'a> {
     pub pool: &'a PgPool,
     /// The job.
     pub lease: Lease,
+    /// Who keeps account of the acts' calls.
+    pub account: &'a Account<'a>,
     /// Acts that the job plays; `None` when its progress is not told in acts.
     pub acts: Option<u32>,
     /// Acts that have been played.
@@ -42,7 +46,7 @@ impl Checkpoints for JobCheckpoints<'_> {
         })
     }
 
-    fn save<'a>(&'a self, step: &'a str, record: &'a ActRecord, _: &'a [Receipt]) -> PortFuture<'a, ()> {
+    fn save<'a>(&'a self, step: &'a str, record: &'a ActRecord, receipts: &'a [Receipt]) -> PortFuture<'a, ()> {
         Box::pin(async move {
             let state: Vec<StateEntry<'_>> = entries(record).collect();
             let progress = Progress {
@@ -59,6 +63,10 @@ impl Checkpoints for JobCheckpoints<'_> {
             save_checkpoint(&mut transaction, self.lease.job.0, step, &saved)
                 .await
                 .map_err(PortError::new)?;
+            self.account
+                .settle(&mut transaction, receipts)
+                .await
+                .map_err(PortError::new)?;
             if !state.is_empty() {
                 let by = format!("job {}", self.lease.job);
                 save_state(&mut transaction, &state, &by)
@@ -71,7 +79,9 @@ impl Checkpoints for JobCheckpoints<'_> {
             add_to_log(&mut *transaction, self.lease, LogLevel::Info, &line)
                 .await
                 .map_err(PortError::new)?;
-            transaction.commit().await.map_err(PortError::new)
+            transaction.commit().await.map_err(PortError::new)?;
+            self.account.heed(receipts).await;
+            Ok(())
         })
     }
 }

@@ -49,6 +49,10 @@ pub(crate) struct Options {
     pub(crate) queue: &'static str,
     /// How long one act may take, 5 s unless it is said.
     pub(crate) act_timeout: Option<&'static str>,
+    /// The narratives of `say.toml`, in place of the one act.
+    pub(crate) narrative: Option<&'static str>,
+    /// More sections of the settings.
+    pub(crate) more: &'static str,
     /// Lines for the actor `say`.
     pub(crate) say: &'static str,
     /// Connections for its work, 5 unless it is said.
@@ -77,7 +81,8 @@ impl Bench {
             database.execute(&by_default).await;
         }
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("say.toml"), NARRATIVE).unwrap();
+        let narrative = options.narrative.unwrap_or(NARRATIVE);
+        std::fs::write(folder.path().join("say.toml"), narrative).unwrap();
         let settings = settings(&options, &llm, folder.path());
         register_fleet(&database.pool, &settings, false).await.unwrap();
 
@@ -162,8 +167,12 @@ fn settings(options: &Options, llm: &StubLlm, folder: &std::path::Path) -> Setti
         queue,
         say,
         act_timeout,
+        more,
+        narrative,
         ..
     } = options;
+    // A generation actor's narrative makes posts.
+    let generation = narrative.is_none();
     let act_timeout = act_timeout.unwrap_or("5s");
     let queue = if queue.contains("poll_interval") {
         (*queue).to_owned()
@@ -187,6 +196,7 @@ narrative_name = "say"
 [actors.generation]
 narrative = "say.toml"
 narrative_name = "say"
+enabled = {generation}
 max_waiting = 2
 [actors.curation]
 narrative = "narratives/discord/curation_workflow.toml"
@@ -195,6 +205,7 @@ after = ["generation"]
 [actors.posting]
 narrative = "narratives/discord/posting_schedule.toml"
 narrative_name = "post"
+{more}
 "#,
         llm.url()
     );

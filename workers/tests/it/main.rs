@@ -11,6 +11,7 @@ mod failing_runs;
 mod generation;
 mod leases;
 mod messages;
+mod narratives;
 mod outages;
 mod pool_of_one;
 mod posting;

@@ -17,7 +17,9 @@ async fn the_call_that_brings_a_budget_to_four_fifths_carries_the_alert_and_no_o
     let alerts = "select measure, max, used from botticelli.budget_alerts";
     assert_eq!(desk.database.rows(alerts).await, ["calls|10|8"]);
     assert_eq!(
-        desk.database.row("select share, alerted_at is not null from botticelli.budget_status").await,
+        desk.database
+            .row("select share, alerted_at is not null from botticelli.budget_status")
+            .await,
         "1|t"
     );
 }
@@ -48,7 +50,9 @@ async fn every_limit_and_every_budget_is_told_of_by_itself() {
         calls: Some(100),
         cost_micros: Some(1250),
     };
-    let granted = desk.grant(&reservation(&[budget(Scope::Run), budget(Scope::Fleet)], &[])).await;
+    let granted = desk
+        .grant(&reservation(&[budget(Scope::Run), budget(Scope::Fleet)], &[]))
+        .await;
     let mut told: Vec<_> = granted
         .alerts
         .iter()

@@ -30,7 +30,10 @@ async fn a_call_that_a_budget_has_not_enough_left_for_is_refused_and_holds_nothi
          raise the budget, or start a new run"
     );
     assert_eq!(desk.standing("fleet").await, "80|1|700|100|1|1000");
-    assert_eq!(desk.database.row("select count(*) from botticelli.open_calls").await, "1");
+    assert_eq!(
+        desk.database.row("select count(*) from botticelli.open_calls").await,
+        "1"
+    );
 }
 
 #[tokio::test]
@@ -108,10 +111,28 @@ async fn a_day_ends_at_midnight_of_its_zone_and_a_month_with_its_last_day() {
         ("a", Period::Day, None, "23:59:59", "2026-11-28 00:00:00"),
         ("b", Period::Day, Some("Europe/Berlin"), "22:59:59", "23:00:00"),
         // The day on which clocks go back has 25 hours, that on which they go forward 23.
-        ("c", Period::Day, Some("Europe/Berlin"), "2026-10-25 22:59:59", "2026-10-25 23:00:00"),
-        ("d", Period::Day, Some("Europe/Berlin"), "2026-03-29 21:59:59", "2026-03-29 22:00:00"),
+        (
+            "c",
+            Period::Day,
+            Some("Europe/Berlin"),
+            "2026-10-25 22:59:59",
+            "2026-10-25 23:00:00",
+        ),
+        (
+            "d",
+            Period::Day,
+            Some("Europe/Berlin"),
+            "2026-03-29 21:59:59",
+            "2026-03-29 22:00:00",
+        ),
         ("e", Period::Month, None, "2026-11-30 23:59:59", "2026-12-01 00:00:00"),
-        ("f", Period::Month, Some("America/Los_Angeles"), "2026-12-01 07:59:59", "2026-12-01 08:00:00"),
+        (
+            "f",
+            Period::Month,
+            Some("America/Los_Angeles"),
+            "2026-12-01 07:59:59",
+            "2026-12-01 08:00:00",
+        ),
     ] {
         let when = |time: &str| {
             let mut one = on(period, zone, time);
@@ -182,7 +203,9 @@ async fn a_limit_that_was_changed_counts_from_the_next_call_with_all_that_was_us
     desk.granted(&with(10)).await;
     desk.refused(&with(2)).await;
     assert_eq!(
-        desk.database.row("select max_calls, share from botticelli.budget_status").await,
+        desk.database
+            .row("select max_calls, share from botticelli.budget_status")
+            .await,
         "2|1",
         "people see the limit that refuses"
     );
@@ -234,13 +257,18 @@ async fn a_budget_of_nothing_refuses_what_costs_something() {
     };
     desk.granted(&free).await;
     desk.refused(&reservation(&[nothing], &[])).await;
-    desk.refused(&reservation(&[calls(Scope::Fleet, Period::None, 0)], &[])).await;
+    desk.refused(&reservation(&[calls(Scope::Fleet, Period::None, 0)], &[]))
+        .await;
 }
 
 #[tokio::test]
 async fn a_call_without_budgets_and_limits_is_on_record_all_the_same() {
     let desk = Desk::new().await;
-    desk.granted(&Reservation::new(call(), std::time::Duration::from_secs(1))).await;
+    desk.granted(&Reservation::new(call(), std::time::Duration::from_secs(1)))
+        .await;
     let row = "select run, actor, step, provider, model, state, meters from botticelli.model_calls";
-    assert_eq!(desk.database.row(row).await, "run-1|painter|1/sketch|openai|gpt|reserved|{}");
+    assert_eq!(
+        desk.database.row(row).await,
+        "run-1|painter|1/sketch|openai|gpt|reserved|{}"
+    );
 }

@@ -12,7 +12,9 @@ use crate::{reservation, tokens};
 
 async fn connect(cluster: &PrivateCluster) -> PgPool {
     let url = SecretString::from(cluster.url().to_owned());
-    botticelli_database::connect(&url, PoolSize(2), "ledger-test").await.unwrap()
+    botticelli_database::connect(&url, PoolSize(2), "ledger-test")
+        .await
+        .unwrap()
 }
 
 #[tokio::test]
@@ -21,9 +23,16 @@ async fn a_call_that_may_be_sent_is_on_record_after_a_crash_of_the_server_in_the
     let options = sqlx::postgres::PgConnectOptions::from_str(cluster.url()).unwrap();
     let pool = PgPool::connect_with(options).await.unwrap();
     // Nothing but a commit that waits for it writes the log to the disk.
-    for setting in ["wal_writer_delay = '10s'", "wal_writer_flush_after = '1GB'", "bgwriter_delay = '10s'"] {
+    for setting in [
+        "wal_writer_delay = '10s'",
+        "wal_writer_flush_after = '1GB'",
+        "bgwriter_delay = '10s'",
+    ] {
         let statement = format!("alter system set {setting}");
-        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&pool).await.unwrap();
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+            .execute(&pool)
+            .await
+            .unwrap();
     }
     sqlx::raw_sql("select pg_reload_conf()").execute(&pool).await.unwrap();
     pool.close().await;

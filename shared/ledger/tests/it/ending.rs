@@ -43,7 +43,10 @@ async fn a_call_that_has_ended_does_not_end_again_however_it_is_tried() {
             _ => release(pool, call).await.unwrap(),
         };
         let row = desk.database.rows(&format!("{ROW} where id = {call}")).await;
-        assert_eq!(settle(&mut connection, call, &used(99, 99), 99, None).await.unwrap(), first);
+        assert_eq!(
+            settle(&mut connection, call, &used(99, 99), 99, None).await.unwrap(),
+            first
+        );
         assert_eq!(fail(pool, call, "other", Charge::Nothing, None).await.unwrap(), first);
         assert_eq!(release(pool, call).await.unwrap(), first);
         assert!(!first.can_end());
@@ -65,7 +68,8 @@ async fn of_two_that_end_a_call_at_the_same_time_one_does_and_the_other_hears_ho
             let pool = pool.clone();
             async move { release(&pool, call).await.unwrap() }
         });
-        let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+        let waiting =
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
         while desk.database.row(waiting).await == "0" {
             tokio::task::yield_now().await;
         }
@@ -87,9 +91,15 @@ async fn of_two_that_end_a_call_at_the_same_time_one_does_and_the_other_hears_ho
 async fn a_call_that_is_not_on_record_is_an_error_that_says_so() {
     let desk = Desk::new().await;
     let mut connection = desk.database.pool.acquire().await.unwrap();
-    let unknown = settle(&mut connection, CallId(4711), &used(1, 1), 1, None).await.unwrap_err();
+    let unknown = settle(&mut connection, CallId(4711), &used(1, 1), 1, None)
+        .await
+        .unwrap_err();
     assert!(matches!(unknown, LedgerError::Unknown(CallId(4711))));
-    assert!(unknown.to_string().starts_with("call 4711 of a language model is not on record"));
+    assert!(
+        unknown
+            .to_string()
+            .starts_with("call 4711 of a language model is not on record")
+    );
     let unknown = release(&desk.database.pool, CallId(4711)).await.unwrap_err();
     assert!(matches!(unknown, LedgerError::Unknown(_)));
 }
@@ -99,7 +109,9 @@ async fn what_went_wrong_and_the_providers_name_for_it_are_kept_as_far_as_they_a
     let desk = Desk::new().await;
     let call = desk.granted(&reservation(&[], &[])).await;
     let (class, request) = ("rate\0_limited", "ä".repeat(300));
-    fail(&desk.database.pool, call, class, Charge::Unknown, Some(&request)).await.unwrap();
+    fail(&desk.database.pool, call, class, Charge::Unknown, Some(&request))
+        .await
+        .unwrap();
     let row = "select state, input_tokens, output_tokens, is_estimated, cost_micros, error_class, length(request_id) from botticelli.model_calls";
     assert_eq!(desk.database.row(row).await, "failed|60|40|t|1000|rate_limited|200");
 }

@@ -59,11 +59,17 @@ async fn a_minute_that_is_full_opens_when_its_first_requests_are_sixty_seconds_o
     assert_eq!(wait.until, at("12:01:02"));
     assert_eq!(wait.delay.as_secs(), 32);
     assert_eq!(
-        (wait.provider.as_str(), wait.key_name.as_str(), wait.model.as_str(), wait.narrative.as_str()),
+        (
+            wait.provider.as_str(),
+            wait.key_name.as_str(),
+            wait.model.as_str(),
+            wait.narrative.as_str()
+        ),
         ("openai", "main", "gpt", "")
     );
     assert!(
-        wait.to_string().starts_with("`openai` for key `main` for model `gpt` has had its requests for this minute"),
+        wait.to_string()
+            .starts_with("`openai` for key `main` for model `gpt` has had its requests for this minute"),
         "{wait}"
     );
     desk.waits(&on(&limits, "12:01:01.999")).await;
@@ -89,12 +95,18 @@ async fn no_sixty_seconds_ever_have_more_requests_than_a_minute_may() {
         time += TimeDelta::milliseconds(if step == 200 { 55_000 } else { 731 });
     }
     for (place, begin) in granted.iter().enumerate() {
-        let minute = granted[place..].iter().take_while(|at| **at - *begin < TimeDelta::seconds(60));
+        let minute = granted[place..]
+            .iter()
+            .take_while(|at| **at - *begin < TimeDelta::seconds(60));
         assert!(minute.count() <= 5, "from {begin}");
     }
     // And nearly that many: a minute of slots lasts up to 62 seconds.
     let minutes = (time - at("12:00:00")).num_seconds() / 62;
-    assert!(i64::try_from(granted.len()).unwrap() >= 5 * minutes, "{}", granted.len());
+    assert!(
+        i64::try_from(granted.len()).unwrap() >= 5 * minutes,
+        "{}",
+        granted.len()
+    );
 }
 
 #[tokio::test]
@@ -184,7 +196,9 @@ async fn as_many_calls_are_under_way_as_may_be_and_each_end_lets_another_pass() 
     desk.settle(first, used(1, 1), 1).await;
     let third = desk.granted(&one).await;
     desk.waits(&one).await;
-    fail(&desk.database.pool, second, "timeout", Charge::Unknown, None).await.unwrap();
+    fail(&desk.database.pool, second, "timeout", Charge::Unknown, None)
+        .await
+        .unwrap();
     desk.granted(&one).await;
     release(&desk.database.pool, third).await.unwrap();
     desk.granted(&one).await;
@@ -230,10 +244,7 @@ async fn limits_hold_over_what_their_scope_says() {
             |one| one.call.provider = "anthropic".to_owned(),
         ),
     ] {
-        let limits = RateLimits {
-            scope,
-            ..per_minute(1)
-        };
+        let limits = RateLimits { scope, ..per_minute(1) };
         let with = |change: fn(&mut Reservation)| {
             let mut one = on(&limits, "12:00:00");
             change(&mut one);
@@ -257,7 +268,14 @@ async fn a_call_that_one_of_its_limits_holds_back_takes_nothing_of_the_others() 
     };
     let both = Reservation {
         at: Some(at("12:00:00")),
-        ..reservation(&[crate::calls(botticelli_ledger::Scope::Fleet, botticelli_ledger::Period::Day, 9)], &[narrow, wide])
+        ..reservation(
+            &[crate::calls(
+                botticelli_ledger::Scope::Fleet,
+                botticelli_ledger::Period::Day,
+                9,
+            )],
+            &[narrow, wide],
+        )
     };
     desk.granted(&both).await;
     let before = "select to_jsonb(b) - 'turn_at' - 'changed_at' from botticelli.rate_buckets b order by id";
@@ -291,7 +309,10 @@ async fn a_narrative_uses_its_part_of_the_limits_and_leaves_the_rest_to_others()
         desk.granted(&of("spring", half, "12:00:00")).await;
     }
     let wait = desk.waits(&of("spring", half, "12:00:01")).await;
-    assert_eq!((wait.why, wait.narrative.as_str()), (WaitReason::RequestsPerMinute, "spring"));
+    assert_eq!(
+        (wait.why, wait.narrative.as_str()),
+        (WaitReason::RequestsPerMinute, "spring")
+    );
     for _ in 0..2 {
         desk.granted(&of("birth", Multipliers::default(), "12:00:02")).await;
     }

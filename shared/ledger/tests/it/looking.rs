@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use botticelli_ledger::{
-    Budget, Charge, Dimension, Period, Reservation, Scope, budget_standings, calls_of_job, fail, open_calls, release, usage_by,
+    Budget, Charge, Dimension, Period, Reservation, Scope, budget_standings, calls_of_job, fail, open_calls, release,
+    usage_by,
 };
 use chrono::NaiveDate;
 
@@ -45,7 +46,13 @@ async fn usage_is_added_up_by_day_actor_provider_and_model_without_what_was_neve
     let by = async |dimension, from, to| -> Vec<(String, i64, i64, i64, i64)> {
         let lines = usage_by(pool, dimension, day(from), day(to)).await.unwrap();
         let columns = |line: botticelli_ledger::UsageLine| {
-            (line.key, line.calls, line.failed_calls, line.input_tokens + line.output_tokens, line.cost_micros)
+            (
+                line.key,
+                line.calls,
+                line.failed_calls,
+                line.input_tokens + line.output_tokens,
+                line.cost_micros,
+            )
         };
         lines.into_iter().map(columns).collect()
     };
@@ -86,8 +93,17 @@ async fn the_calls_of_a_job_and_those_under_way_are_listed() {
     let second = desk.granted(&of_job(1, 2)).await;
     let other = desk.granted(&of_job(2, 1)).await;
     let found = calls_of_job(pool, 1).await.unwrap();
-    let shape: Vec<_> = found.iter().map(|call| (call.id, call.state.as_str(), call.attempt, call.cost_micros)).collect();
-    assert_eq!(shape, [(first, "settled", Some(1), Some(3)), (second, "reserved", Some(2), None)]);
+    let shape: Vec<_> = found
+        .iter()
+        .map(|call| (call.id, call.state.as_str(), call.attempt, call.cost_micros))
+        .collect();
+    assert_eq!(
+        shape,
+        [
+            (first, "settled", Some(1), Some(3)),
+            (second, "reserved", Some(2), None)
+        ]
+    );
     let open = open_calls(pool, 10).await.unwrap();
     assert_eq!(open.iter().map(|call| call.id).collect::<Vec<_>>(), [second, other]);
     assert_eq!(open_calls(pool, 1).await.unwrap().len(), 1);
@@ -118,7 +134,14 @@ async fn budgets_are_shown_with_the_share_that_is_used_as_long_as_their_period_l
         let standings = budget_standings(pool, run, Some(at(time))).await.unwrap();
         standings
             .into_iter()
-            .map(|standing| (standing.scope, standing.period, standing.used_cost_micros, standing.share))
+            .map(|standing| {
+                (
+                    standing.scope,
+                    standing.period,
+                    standing.used_cost_micros,
+                    standing.share,
+                )
+            })
             .collect()
     };
     let line = |scope: &str, period: &str| (scope.to_owned(), period.to_owned(), 3000, Some(0.75));

@@ -3,8 +3,8 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use botticelli_ledger::{
-    CallState, JobAttempt, Period, RateLimits, Reservation, Scope, lose_calls_before, lose_expired_calls, release, settle,
-    settled_call,
+    CallState, JobAttempt, Period, RateLimits, Reservation, Scope, lose_calls_before, lose_expired_calls, release,
+    settle, settled_call,
 };
 
 use crate::{Desk, at, call_of, reservation, tokens, used};
@@ -52,9 +52,15 @@ async fn who_knows_better_puts_a_lost_call_right() {
     let mut connection = pool.acquire().await.unwrap();
     let call = desk.granted(&of(1, 1, "12:00:00")).await;
     lose_expired_calls(pool, Some(at("12:05:00"))).await.unwrap();
-    assert_eq!(settle(&mut connection, call, &used(5, 5), 70, None).await.unwrap(), CallState::Lost);
+    assert_eq!(
+        settle(&mut connection, call, &used(5, 5), 70, None).await.unwrap(),
+        CallState::Lost
+    );
     assert_eq!(desk.standing("fleet").await, "10|1|70|0|0|0");
-    assert_eq!(settle(&mut connection, call, &used(9, 9), 90, None).await.unwrap(), CallState::Settled);
+    assert_eq!(
+        settle(&mut connection, call, &used(9, 9), 90, None).await.unwrap(),
+        CallState::Settled
+    );
     assert_eq!(desk.standing("fleet").await, "10|1|70|0|0|0");
 
     let never_sent = desk.granted(&of(1, 2, "12:06:00")).await;
@@ -115,7 +121,10 @@ async fn whether_a_step_was_answered_is_known_to_the_next_attempt() {
     assert_eq!(settled_call(pool, 1, "1/sketch").await.unwrap(), None);
     desk.settle(call, used(5, 5), 70).await;
     let settled = settled_call(pool, 1, "1/sketch").await.unwrap().unwrap();
-    assert_eq!((settled.id, settled.attempt, settled.cost_micros), (call, Some(1), Some(70)));
+    assert_eq!(
+        (settled.id, settled.attempt, settled.cost_micros),
+        (call, Some(1), Some(70))
+    );
     assert_eq!(settled_call(pool, 1, "2/sketch").await.unwrap(), None);
     assert_eq!(settled_call(pool, 2, "1/sketch").await.unwrap(), None);
 }
@@ -133,5 +142,10 @@ async fn by_the_databases_clock_a_call_is_held_for_as_long_as_it_said() {
                from botticelli.open_calls";
     assert_eq!(desk.database.row(row).await, "00:01:30|t");
     assert_eq!(lose_expired_calls(&desk.database.pool, None).await.unwrap(), 0);
-    assert_eq!(lose_expired_calls(&desk.database.pool, Some(granted.expires_at)).await.unwrap(), 1);
+    assert_eq!(
+        lose_expired_calls(&desk.database.pool, Some(granted.expires_at))
+            .await
+            .unwrap(),
+        1
+    );
 }

@@ -19,7 +19,8 @@ mod throttling;
 use std::{sync::Arc, time::Duration};
 
 use botticelli_ledger::{
-    Budget, Call, CallId, Granted, JobAttempt, Period, RateLimits, Refusal, Reservation, Reserved, Scope, Usage, Wait, reserve,
+    Budget, Call, CallId, Granted, JobAttempt, Period, RateLimits, Refusal, Reservation, Reserved, Scope, Usage, Wait,
+    reserve,
 };
 use botticelli_testkit::TestDatabase;
 use chrono::{DateTime, Utc};
@@ -145,7 +146,9 @@ impl Desk {
 
     async fn settle(&self, call: CallId, usage: Usage, cost_micros: u64) {
         let mut connection = self.database.pool.acquire().await.unwrap();
-        let before = botticelli_ledger::settle(&mut connection, call, &usage, cost_micros, None).await.unwrap();
+        let before = botticelli_ledger::settle(&mut connection, call, &usage, cost_micros, None)
+            .await
+            .unwrap();
         assert!(before.can_end());
     }
 

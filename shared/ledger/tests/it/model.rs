@@ -6,8 +6,8 @@ mod state;
 use std::{env, num::NonZeroU32, num::NonZeroU64, sync::Arc, time::Duration};
 
 use botticelli_ledger::{
-    Budget, Call, CallId, Charge, JobAttempt, Multiplier, Multipliers, Period, RateLimits, Reservation, Reserved, Scope, Usage, fail,
-    fold_corrections, lose_calls_before, lose_expired_calls, release, reserve_all, settle,
+    Budget, Call, CallId, Charge, JobAttempt, Multiplier, Multipliers, Period, RateLimits, Reservation, Reserved,
+    Scope, Usage, fail, fold_corrections, lose_calls_before, lose_expired_calls, release, reserve_all, settle,
 };
 use proptest::{
     collection::vec,
@@ -157,17 +157,27 @@ async fn take(desk: &Desk, model: &mut Ledger, step: &Step) -> Result<(), String
             model.end_of_batch();
         }
         Step::Settle { which, tokens, cost } => {
-            let Some(place) = pick(model, *which) else { return Ok(()) };
+            let Some(place) = pick(model, *which) else {
+                return Ok(());
+            };
             let usage = Usage {
                 output_tokens: tokens.cast_unsigned(),
                 ..Usage::default()
             };
             let mut connection = pool.acquire().await.unwrap();
-            let before = settle(&mut connection, id(model, place), &usage, cost.cast_unsigned(), None).await.unwrap();
-            same("before", &before.as_str(), &model.end(place, State::Settled, Some((*tokens, *cost))))?;
+            let before = settle(&mut connection, id(model, place), &usage, cost.cast_unsigned(), None)
+                .await
+                .unwrap();
+            same(
+                "before",
+                &before.as_str(),
+                &model.end(place, State::Settled, Some((*tokens, *cost))),
+            )?;
         }
         Step::Fail { which, charge } => {
-            let Some(place) = pick(model, *which) else { return Ok(()) };
+            let Some(place) = pick(model, *which) else {
+                return Ok(());
+            };
             let (charge, known) = match charge {
                 0 => (Charge::Nothing, Some((0, 0))),
                 1 => (Charge::Unknown, None),
@@ -183,9 +193,15 @@ async fn take(desk: &Desk, model: &mut Ledger, step: &Step) -> Result<(), String
             same("before", &before.as_str(), &model.end(place, State::Failed, known))?;
         }
         Step::Release { which } => {
-            let Some(place) = pick(model, *which) else { return Ok(()) };
+            let Some(place) = pick(model, *which) else {
+                return Ok(());
+            };
             let before = release(pool, id(model, place)).await.unwrap();
-            same("before", &before.as_str(), &model.end(place, State::Released, Some((0, 0))))?;
+            same(
+                "before",
+                &before.as_str(),
+                &model.end(place, State::Released, Some((0, 0))),
+            )?;
         }
         Step::Wait { seconds } => model.now += seconds,
         Step::LoseExpired => {
@@ -224,7 +240,10 @@ async fn compare(desk: &Desk, model: &Ledger) -> Result<(), String> {
 
 fn number(variable: &str) -> Option<u64> {
     let text = env::var(variable).ok()?;
-    Some(text.parse().unwrap_or_else(|_| panic!("{variable} must be a whole number, not {text}")))
+    Some(
+        text.parse()
+            .unwrap_or_else(|_| panic!("{variable} must be a whole number, not {text}")),
+    )
 }
 
 #[test]
@@ -268,5 +287,9 @@ fn whatever_callers_and_time_do_answers_calls_and_sums_are_those_of_the_model() 
         panic!("BOTTICELLI_MODEL_SEED={seed} BOTTICELLI_MODEL_CASES={cases}: {error}");
     }
     // Sequences in which nothing happens prove nothing.
-    assert!(cases < CASES || tally.get().iter().all(|number| *number > 0), "{:?}", tally.get());
+    assert!(
+        cases < CASES || tally.get().iter().all(|number| *number > 0),
+        "{:?}",
+        tally.get()
+    );
 }

@@ -46,7 +46,10 @@ async fn a_zone_that_nobody_knows_is_named_and_spoils_no_other_call() {
     bad.call.actor = "critic".to_owned();
     assert!(invalid(&desk, &bad).await.contains("Mars/Olympus"));
     let answers = reserve_all(&desk.database.pool, &[good.clone(), bad, good]).await;
-    let shape: Vec<_> = answers.iter().map(|answer| matches!(answer, Ok(Reserved::Granted(_)))).collect();
+    let shape: Vec<_> = answers
+        .iter()
+        .map(|answer| matches!(answer, Ok(Reserved::Granted(_))))
+        .collect();
     assert_eq!(shape, [true, false, true]);
     assert!(matches!(&answers[1], Err(LedgerError::Invalid(text)) if text.contains("Mars/Olympus")));
 }
@@ -77,7 +80,10 @@ async fn totals_of_the_greatest_calls_stop_at_their_limit_and_never_wrap() {
         cost_micros: None,
     }]);
     assert!(invalid(&desk, &uncounted).await.contains("out of range"));
-    assert_eq!(desk.database.row("select count(*) from botticelli.open_calls").await, "4611");
+    assert_eq!(
+        desk.database.row("select count(*) from botticelli.open_calls").await,
+        "4611"
+    );
 }
 
 #[tokio::test]

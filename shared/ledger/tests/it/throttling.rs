@@ -19,7 +19,9 @@ fn on(time: &str) -> Reservation {
 async fn nobody_calls_before_the_time_that_a_provider_named_with_limits_or_without() {
     let desk = Desk::new().await;
     let pool = &desk.database.pool;
-    throttle(pool, &call(), RateScope::KeyAndModel, at("12:00:30")).await.unwrap();
+    throttle(pool, &call(), RateScope::KeyAndModel, at("12:00:30"))
+        .await
+        .unwrap();
     let wait = desk.waits(&on("12:00:00")).await;
     assert_eq!((wait.why, wait.until), (WaitReason::Throttle, at("12:00:30")));
     assert_eq!(wait.delay, Duration::from_secs(30));
@@ -70,7 +72,9 @@ async fn it_holds_for_the_calls_that_it_covers_and_no_others() {
         (RateScope::KeyAndModel, other_provider, false),
     ];
     for (scope, change, is_covered) in cases {
-        throttle(&desk.database.pool, &call(), scope, at("12:00:30")).await.unwrap();
+        throttle(&desk.database.pool, &call(), scope, at("12:00:30"))
+            .await
+            .unwrap();
         let mut other = on("12:00:00");
         change(&mut other.call);
         let waits = matches!(desk.reserve(&other).await, Reserved::Wait(_));
@@ -84,10 +88,14 @@ async fn it_holds_for_the_calls_that_it_covers_and_no_others() {
 async fn a_delay_is_counted_by_the_databases_clock_and_is_never_more_than_a_year() {
     let desk = Desk::new().await;
     let pool = &desk.database.pool;
-    throttle_for(pool, &call(), RateScope::Provider, Duration::from_mins(10)).await.unwrap();
+    throttle_for(pool, &call(), RateScope::Provider, Duration::from_mins(10))
+        .await
+        .unwrap();
     let left = "select until - clock_timestamp() between interval '9 minutes' and interval '10 minutes' from botticelli.rate_throttles";
     assert_eq!(desk.database.row(left).await, "t");
-    throttle_for(pool, &call(), RateScope::Provider, Duration::MAX).await.unwrap();
+    throttle_for(pool, &call(), RateScope::Provider, Duration::MAX)
+        .await
+        .unwrap();
     let left = "select until - clock_timestamp() between interval '365 days' and interval '366 days' from botticelli.rate_throttles";
     assert_eq!(desk.database.row(left).await, "t");
 }

@@ -269,6 +269,7 @@ impl<'a> Completer<'a> {
             }
             (Some(schema), _) => Answer::Schema(schema),
             (None, Some(true)) => Answer::Json,
+            (None, None) if takes_parts(table) => Answer::Json,
             (None, None) if is_last && self.has_target => Answer::TextOrJson,
             (None, Some(false) | None) => Answer::Text,
         })
@@ -341,6 +342,12 @@ fn flip<T>(written: Option<Option<T>>) -> Option<Option<T>> {
         None => Some(None),
         Some(read) => read.map(Some),
     }
+}
+
+/// Whether parts of the reply are kept in the state, which only JSON has.
+fn takes_parts(table: Option<&ActTable>) -> bool {
+    let captures = table.and_then(|table| table.state_capture.as_ref());
+    captures.is_some_and(|captures| captures.0.iter().any(|(_, path)| path.get_ref() != "$"))
 }
 
 fn repeat_of(page: &Page<'_>, known: &Known<'_>, entry: &CarouselEntry) -> Option<Repeat> {

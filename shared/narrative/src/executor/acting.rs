@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use botticelli_llm::{Message, Request, Role, Timeouts};
+use botticelli_llm::{ErrorClass, LlmError, Message, Request, Role, Timeouts};
 use serde_json::Value;
 use tracing::{Instrument as _, field};
 
@@ -97,11 +97,32 @@ impl Player<'_> {
             "llm.tokens_out" = field::Empty,
         );
         let (mut record, receipts, outputs) = self.work(step).instrument(span).await?;
-        record.state = captured(act, &record).map_err(|failure| step.failed(failure))?;
+        match captured(act, &record) {
+            Ok(state) => record.state = state,
+            Err(failure) => {
+                self.refuse(&receipts, &record, &failure)
+                    .await
+                    .map_err(|failure| step.failed(failure))?;
+                return Err(step.failed(failure));
+            }
+        }
         let saved = self.ports.checkpoints.save(&key, &record, &receipts).await;
         saved.map_err(unsaved)?;
         let played = self.played(step, &key, record, false).await?;
         Ok(Played { outputs, ..played })
+    }
+
+    /// Records calls whose answers came to nothing after all.
+    async fn refuse(&self, receipts: &[Receipt], record: &ActRecord, failure: &ActFailure) -> Result<(), ActFailure> {
+        for receipt in receipts {
+            let error = LlmError::new(ErrorClass::Malformed, &receipt.provider, failure.to_string())
+                .with_model(&receipt.model)
+                .with_answer(&record.reply)
+                .with_usage(receipt.usage);
+            let failed = self.ports.ledger.fail(receipt.ticket, &error).await;
+            failed.map_err(ActFailure::Ledger)?;
+        }
+        Ok(())
     }
 
     /// Plays the narrative that an act is.

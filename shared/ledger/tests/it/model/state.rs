@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    ACTOR_CALLS_A_DAY, AT_ONCE, FLEET_COST_A_DAY, HOLD, REQUESTS_A_DAY, REQUESTS_A_MINUTE, RUN_TOKENS, SHARE_OF_REQUESTS,
-    TOKENS_A_MINUTE,
+    ACTOR_CALLS_A_DAY, AT_ONCE, FLEET_COST_A_DAY, HOLD, REQUESTS_A_DAY, REQUESTS_A_MINUTE, RUN_TOKENS,
+    SHARE_OF_REQUESTS, TOKENS_A_MINUTE,
 };
 
 /// A call as a step asks for it.
@@ -157,7 +157,12 @@ impl Ledger {
 
     fn decide(&self, asked: &Asked) -> Outcome {
         let needs = [asked.tokens, 1, asked.cost];
-        if self.totals(asked).iter().zip(needs).any(|((total, limit), need)| total + need > *limit) {
+        if self
+            .totals(asked)
+            .iter()
+            .zip(needs)
+            .any(|((total, limit), need)| total + need > *limit)
+        {
             return Outcome::Refused;
         }
         let slot = |time: i64| time.div_euclid(2);
@@ -213,7 +218,10 @@ impl Ledger {
     /// Loses open calls, and gives their number.
     pub(crate) fn lose(&mut self, is_lost: impl Fn(&Entry, i64) -> bool) -> usize {
         let now = self.now;
-        let lost = self.calls.iter_mut().filter(|call| call.is_open() && is_lost(call, now));
+        let lost = self
+            .calls
+            .iter_mut()
+            .filter(|call| call.is_open() && is_lost(call, now));
         lost.map(|call| {
             call.state = State::Lost;
             call.used = (call.asked.tokens, call.asked.cost);
@@ -223,7 +231,11 @@ impl Ledger {
 
     pub(crate) fn lost_before(&self, run: u8, attempt: u8) -> usize {
         let of_job = |call: &&Entry| call.asked.run == run && call.asked.attempt < attempt;
-        self.calls.iter().filter(of_job).filter(|call| call.state == State::Lost).count()
+        self.calls
+            .iter()
+            .filter(of_job)
+            .filter(|call| call.state == State::Lost)
+            .count()
     }
 
     pub(crate) fn shown_calls(&self) -> Vec<String> {
@@ -236,11 +248,18 @@ impl Ledger {
         let show = |((scope, key, day), sums): ((String, String, i64), Sums)| {
             format!("{scope}|{key}|{day}|{}", sums.map(|sum| sum.to_string()).join("|"))
         };
-        self.sums().into_iter().filter(|(_, sums)| counted(sums)).map(show).collect()
+        self.sums()
+            .into_iter()
+            .filter(|(_, sums)| counted(sums))
+            .map(show)
+            .collect()
     }
 
     pub(crate) fn shown_alerts(&self) -> Vec<String> {
-        self.alerted.iter().map(|(scope, key, day)| format!("{scope}|{key}|{day}")).collect()
+        self.alerted
+            .iter()
+            .map(|(scope, key, day)| format!("{scope}|{key}|{day}"))
+            .collect()
     }
 
     /// Granted, waiting, refused and lost.

@@ -1,0 +1,284 @@
+//! Calls of models, on the fleet's ledger.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    num::{NonZeroU32, NonZeroU64},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use botticelli_ledger::{
+    Budget, Call, CallId, Charge, JobAttempt, LedgerError, Multiplier, Multipliers, Period, RateLimits, RateScope,
+    Reservation, Scope, fail, settle, throttle_for,
+};
+use botticelli_llm::{ErrorClass, LlmError, Prices, Usage};
+use botticelli_narrative::{Ledger, PlannedCall, PortError, PortFuture, Receipt, Reserved, Spend, Ticket};
+use botticelli_settings::{BudgetPeriod, BudgetSettings, LimitSettings, Settings};
+use sqlx::{PgConnection, PgPool};
+
+use crate::models::{micros, prices};
+
+/// Output that an act without `max_tokens` is taken to have.
+const USUAL_OUTPUT: u32 = 1_000;
+
+/// How long after its time a call is given up that nobody has ended.
+const MARGIN: Duration = Duration::from_secs(30);
+
+/// How long a provider is left alone that says so without saying for how long.
+const USUAL_REST: Duration = Duration::from_secs(5);
+
+/// What calls cost and how many there may be.
+pub struct Book {
+    ledger: botticelli_ledger::Ledger,
+    pool: PgPool,
+    prices: Prices,
+    /// The budgets of everybody, and those of one actor.
+    budgets: Vec<(Option<String>, Budget)>,
+    /// The limits of the models of each provider.
+    limits: BTreeMap<String, RateLimits>,
+}
+
+impl Book {
+    /// The book of `settings`, kept in `pool`.
+    pub fn new(settings: &Settings, pool: PgPool) -> Self {
+        let default = String::from(settings.llm.backend.clone());
+        let of_providers = settings
+            .providers
+            .iter()
+            .map(|(name, provider)| (name, provider.limits));
+        let mut limits: BTreeMap<String, RateLimits> = BTreeMap::new();
+        limits.insert(default, limits_of(settings.llm.limits));
+        limits.extend(of_providers.map(|(name, of_provider)| (name.clone(), limits_of(of_provider))));
+        Self {
+            ledger: botticelli_ledger::Ledger::new(pool.clone()),
+            pool,
+            prices: prices(settings),
+            budgets: settings.budgets.values().map(budget_of).collect(),
+            limits,
+        }
+    }
+
+    fn cost(&self, provider: &str, model: &str, usage: &Usage) -> u64 {
+        let price = self.prices.of(provider, model).unwrap_or_default();
+        price.cost_micros(usage)
+    }
+}
+
+fn limits_of(settings: LimitSettings) -> RateLimits {
+    let wide = |limit: Option<u32>| limit.and_then(|limit| NonZeroU64::new(limit.into()));
+    RateLimits {
+        scope: RateScope::Model,
+        requests_per_minute: settings.requests_per_minute.and_then(NonZeroU32::new),
+        tokens_per_minute: wide(settings.tokens_per_minute),
+        requests_per_day: wide(settings.requests_per_day),
+        day_zone: None,
+        concurrency: settings.concurrency.and_then(NonZeroU32::new),
+    }
+}
+
+fn budget_of(settings: &BudgetSettings) -> (Option<String>, Budget) {
+    let of_actor = settings.actor.is_some();
+    let (scope, period) = match settings.period {
+        BudgetPeriod::Act => (Scope::Act, Period::None),
+        BudgetPeriod::Run => (Scope::Run, Period::None),
+        BudgetPeriod::Day if of_actor => (Scope::Actor, Period::Day),
+        BudgetPeriod::Month if of_actor => (Scope::Actor, Period::Month),
+        BudgetPeriod::Day => (Scope::Fleet, Period::Day),
+        BudgetPeriod::Month => (Scope::Fleet, Period::Month),
+    };
+    let budget = Budget {
+        scope,
+        period,
+        tokens: settings.tokens,
+        calls: settings.calls,
+        cost_micros: settings.usd.map(micros),
+    };
+    (settings.actor.clone(), budget)
+}
+
+/// The account of one run: a job, or the rounds of a carousel together.
+pub(crate) struct Account<'a> {
+    pub book: &'a Book,
+    pub job: JobAttempt,
+    /// The run's name, which stays when it is resumed.
+    pub run: String,
+    pub actor: &'a str,
+    /// What stands in front of the names of steps.
+    pub step_prefix: &'a str,
+    /// How long a call may take.
+    pub timeout: Duration,
+    /// The calls that are under way.
+    pub open: Mutex<HashMap<Ticket, Call>>,
+}
+
+impl Account<'_> {
+    fn reservation(&self, planned: &PlannedCall<'_>) -> Reservation {
+        let call = Call {
+            job: Some(self.job),
+            run: self.run.clone(),
+            actor: self.actor.to_owned(),
+            narrative: planned.narrative.to_owned(),
+            act: planned.act.to_owned(),
+            step: format!("{}{}", self.step_prefix, planned.step),
+            provider: planned.provider.to_owned(),
+            key_name: String::new(),
+            model: planned.model.unwrap_or("default").to_owned(),
+            prompt_hash: planned.prompt_hash.to_owned(),
+        };
+        let output_tokens = u64::from(planned.max_output_tokens.unwrap_or(USUAL_OUTPUT));
+        let usage = Usage {
+            input_tokens: planned.input_tokens,
+            output_tokens,
+            ..Usage::default()
+        };
+        let of_fleet = self.book.budgets.iter();
+        let of_fleet = of_fleet.filter(|(actor, _)| actor.as_deref().is_none_or(|actor| actor == self.actor));
+        let of_narrative = [(Scope::Act, planned.of_act), (Scope::Run, planned.of_run)];
+        let budgets = of_fleet.map(|(_, budget)| *budget).chain(
+            of_narrative
+                .into_iter()
+                .filter_map(|(scope, spend)| budget_of_spend(scope, spend)),
+        );
+        let share = |part: f64| Multiplier::try_from(part).unwrap_or(Multiplier::WHOLE);
+        Reservation {
+            input_tokens: planned.input_tokens,
+            output_tokens,
+            cost_micros: self.book.cost(&call.provider, &call.model, &usage),
+            budgets: budgets.collect(),
+            limits: self.book.limits.get(planned.provider).cloned().into_iter().collect(),
+            shares: Multipliers {
+                requests_per_minute: share(planned.budget.requests_per_minute),
+                tokens_per_minute: share(planned.budget.tokens_per_minute),
+                requests_per_day: share(planned.budget.requests_per_day),
+            },
+            ..Reservation::new(call, self.timeout + MARGIN)
+        }
+    }
+
+    /// Records calls with answers, within the transaction that keeps the answers.
+    pub(crate) async fn settle(&self, connection: &mut PgConnection, receipts: &[Receipt]) -> Result<(), LedgerError> {
+        for receipt in receipts {
+            let cost = self.book.cost(&receipt.provider, &receipt.model, &receipt.usage);
+            let (call, request_id) = (CallId(receipt.ticket.0), receipt.request_id.as_deref());
+            settle(&mut *connection, call, &usage_of(receipt.usage), cost, request_id).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes note of what providers say is left of their limits: of nothing, nothing is asked for until it is there again.
+    pub(crate) async fn heed(&self, receipts: &[Receipt]) {
+        for receipt in receipts {
+            let Some(call) = self.take(receipt.ticket) else {
+                continue;
+            };
+            let Some(left) = receipt.remaining else { continue };
+            let rests = [(left.requests, left.requests_reset), (left.tokens, left.tokens_reset)];
+            let rest = rests
+                .into_iter()
+                .filter(|(left, _)| *left == Some(0))
+                .filter_map(|(_, reset)| reset)
+                .max();
+            if let Some(rest) = rest {
+                self.leave_alone(&call, rest).await;
+            }
+        }
+    }
+
+    /// Leaves a provider alone for a while. That it could not be noted costs a refused call at the most.
+    async fn leave_alone(&self, call: &Call, rest: Duration) {
+        if let Err(error) = throttle_for(&self.book.pool, call, RateScope::Model, rest).await {
+            tracing::warn!(llm.provider = call.provider, %error, "Could not note that a provider wants to be left alone");
+        }
+    }
+
+    fn take(&self, ticket: Ticket) -> Option<Call> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&ticket)
+    }
+}
+
+impl Ledger for Account<'_> {
+    fn reserve<'a>(&'a self, planned: &'a PlannedCall<'a>) -> PortFuture<'a, Reserved> {
+        Box::pin(async move {
+            let reservation = self.reservation(planned);
+            let call = reservation.call.clone();
+            let reserved = self.book.ledger.reserve(reservation).await.map_err(PortError::new)?;
+            Ok(match reserved {
+                botticelli_ledger::Reserved::Granted(granted) => {
+                    for alert in &granted.alerts {
+                        tracing::warn!(actor.name = self.actor, "{alert}");
+                    }
+                    let ticket = Ticket(granted.call.0);
+                    self.open
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .insert(ticket, call);
+                    Reserved::Granted(ticket)
+                }
+                botticelli_ledger::Reserved::Wait(wait) => Reserved::Wait {
+                    after: wait.delay,
+                    why: wait.to_string(),
+                },
+                botticelli_ledger::Reserved::Refused(refusal) => Reserved::Exhausted {
+                    after: refusal.opens_in,
+                    why: refusal.to_string(),
+                },
+            })
+        })
+    }
+
+    fn fail<'a>(&'a self, ticket: Ticket, error: &'a LlmError) -> PortFuture<'a, ()> {
+        Box::pin(async move {
+            let call = self.take(ticket);
+            let model = call.as_ref().map_or("default", |call| call.model.as_str());
+            let charge = match error.usage {
+                Some(usage) => Charge::Used {
+                    usage: usage_of(usage),
+                    cost_micros: self
+                        .book
+                        .cost(&error.provider, error.model.as_deref().unwrap_or(model), &usage),
+                },
+                None if error.is_paid() => Charge::Unknown,
+                None => Charge::Nothing,
+            };
+            fail(&self.book.pool, CallId(ticket.0), error.class.as_str(), charge, None)
+                .await
+                .map_err(PortError::new)?;
+            let rest = match error.class {
+                ErrorClass::RateLimited => Some(error.retry_after.unwrap_or(USUAL_REST)),
+                ErrorClass::QuotaExhausted | ErrorClass::Overloaded => error.retry_after,
+                _ => None,
+            };
+            if let (Some(call), Some(rest)) = (call, rest) {
+                self.leave_alone(&call, rest).await;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A budget of a narrative's `spend`; `None` where it sets no limit.
+fn budget_of_spend(scope: Scope, spend: Spend) -> Option<Budget> {
+    let Spend {
+        tokens,
+        calls,
+        micro_usd,
+    } = spend;
+    (spend != Spend::default()).then_some(Budget {
+        scope,
+        period: Period::None,
+        tokens,
+        calls,
+        cost_micros: micro_usd,
+    })
+}
+
+fn usage_of(usage: Usage) -> botticelli_ledger::Usage {
+    botticelli_ledger::Usage {
+        input_tokens: usage.input_tokens,
+        output_tokens: usage.output_tokens,
+        cached_input_tokens: usage.cached_input_tokens,
+        cache_write_tokens: usage.cache_write_tokens,
+        reasoning_tokens: usage.reasoning_tokens,
+        is_estimated: usage.is_estimated,
+    }
+}

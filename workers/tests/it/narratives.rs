@@ -1,0 +1,107 @@
+//! What narratives do beside asking: rows of targets, state, and an account of every call.
+
+use botticelli_testkit::LlmReply;
+
+use crate::bench::{Bench, Options};
+
+/// An actor `say` whose narrative answers with rows.
+const ROWS: &str = r#"
+toc = ["say"]
+[narrative]
+name = "say"
+target = "achievements"
+[acts.say]
+prompt = "Name an achievement of {{ args.game | default('chess') }}."
+state_capture = { last = "$.title" }
+"#;
+
+fn with(narrative: &'static str) -> Options {
+    Options {
+        narrative: Some(narrative),
+        ..Options::default()
+    }
+}
+
+fn text(json: &str) -> LlmReply {
+    LlmReply::Text(json.to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_output_becomes_a_row_of_its_target_with_the_end_of_its_job() {
+    let bench = Bench::with(with(ROWS)).await;
+    bench.llm.reply_next(text(
+        "Here:\n```json\n{\"title\": \"Fork\", \"points\": 5, \"tags\": []}\n```",
+    ));
+    bench.enqueue("say").await;
+    bench.ended(1).await;
+    assert_eq!(bench.runs().await, ["1|success|"]);
+    let rows = "select title, points, tags, narrative, act, run_id > 0, model, prompt_hash is not null
+                from botticelli_content.achievements";
+    assert_eq!(bench.database.row(rows).await, "Fork|5|[]|say|say|t|stub|t");
+    let state = "select scope, key, value from botticelli.narrative_state";
+    assert_eq!(bench.database.row(state).await, "global|last|\"Fork\"");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn rows_that_the_table_cannot_take_are_asked_for_again() {
+    let bench = Bench::with(with(ROWS)).await;
+    for (job, answer) in [
+        r#"{"title": "Fork", "points": 5}"#,
+        r#"{"title": "Pin", "points": "many"}"#,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        bench.llm.reply_next(text(answer));
+        if job == 1 {
+            bench.llm.reply_next(text(r#"{"title": "Pin", "points": 3}"#));
+        }
+        bench.enqueue("say").await;
+        bench.ended(job + 1).await;
+    }
+    let runs = bench.runs().await;
+    assert!(
+        runs[1].starts_with("1|failure|") && runs[1].contains("points"),
+        "{runs:?}"
+    );
+    assert_eq!(runs[2..], ["2|success|"]);
+    let rows = "select title, points from botticelli_content.achievements order by id";
+    assert_eq!(bench.database.rows(rows).await, ["Fork|5", "Pin|3"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn every_call_is_on_the_ledger_once_with_what_it_used() {
+    let bench = Bench::with(with(ROWS)).await;
+    bench.llm.reply_next(text("no JSON {"));
+    bench.llm.reply_next(text(r#"{"title": "Fork"}"#));
+    bench.enqueue("say").await;
+    bench.ended(1).await;
+    let calls = "select state, actor, narrative, act, step, provider, error_class, input_tokens > 0
+                 from botticelli.model_calls order by id";
+    assert_eq!(
+        bench.database.rows(calls).await,
+        [
+            "failed|say|say|say|1/say|openai|malformed|t",
+            "settled|say|say|say|1/say|openai||t"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_budget_that_is_used_up_lets_the_job_wait_before_anything_is_sent() {
+    let bench = Bench::with(Options {
+        more: "[budgets.daily]\nperiod = 'day'\ncalls = 1\n",
+        ..with(ROWS)
+    })
+    .await;
+    bench.llm.reply_next(text(r#"{"title": "Fork"}"#));
+    bench.enqueue("say").await;
+    bench.ended(1).await;
+    bench.enqueue("say").await;
+    let waits = "(select count(*) from botticelli.actor_server_executions where outcome = 'interrupted') = 1";
+    bench.database.until(waits).await;
+    let runs = bench.runs().await;
+    assert!(runs[1].contains("budget"), "{runs:?}");
+    assert_eq!(bench.llm.requests().len(), 1);
+    assert_eq!(bench.waiting().await, ["scheduled|1"]);
+}
