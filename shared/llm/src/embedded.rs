@@ -11,12 +11,14 @@ mod model_file;
 mod requantized;
 mod sampler;
 mod service;
+mod telling;
 mod threads;
 mod vocabulary;
 
 use std::cell::OnceCell;
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::pin::pin;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
@@ -80,7 +82,18 @@ impl Embedded {
         Ok(Self { jobs })
     }
 
-    async fn ask(&self, request: &Request) -> Result<Reply, LlmError> {
+    async fn answer(
+        &self,
+        request: &Request,
+        pieces: Option<mpsc::UnboundedSender<String>>,
+    ) -> Result<Reply, LlmError> {
+        let limit = request.timeouts.total;
+        timeout(limit, self.ask(request, pieces))
+            .await
+            .unwrap_or_else(|_| Err(LlmError::timed_out(PROVIDER, limit).with_model(MODEL)))
+    }
+
+    async fn ask(&self, request: &Request, pieces: Option<mpsc::UnboundedSender<String>>) -> Result<Reply, LlmError> {
         let expected = Expectation::of(request, self)?;
         if let Some(other) = request.model.as_deref().filter(|model| *model != MODEL) {
             return Err(unsupported(format!(
@@ -91,11 +104,14 @@ impl Embedded {
         let job = Job {
             request: request.clone(),
             answer,
+            pieces,
         };
         self.jobs.send(job).await.map_err(|_| thread_is_gone())?;
         // Whoever stops waiting here drops the receiver, and the thread notices that before its next token.
         let (text, finish, usage) = answered.await.map_err(|_| thread_is_gone())??;
-        let json = expected.read(&text, finish, MODEL)?;
+        let json = expected
+            .read(&text, finish, MODEL)
+            .map_err(|error| error.with_usage(usage))?;
         Ok(Reply {
             text,
             json,
@@ -110,11 +126,24 @@ impl Embedded {
 
 impl LanguageModel for Embedded {
     fn generate<'a>(&'a self, request: &'a Request) -> ReplyFuture<'a> {
+        Box::pin(self.answer(request, None))
+    }
+
+    fn stream<'a>(&'a self, request: &'a Request, on_text: &'a mut (dyn FnMut(&str) + Send)) -> ReplyFuture<'a> {
         Box::pin(async move {
-            let limit = request.timeouts.total;
-            timeout(limit, self.ask(request))
-                .await
-                .unwrap_or_else(|_| Err(LlmError::timed_out(PROVIDER, limit)))
+            let (tell, mut pieces) = mpsc::unbounded_channel();
+            let mut answer = pin!(self.answer(request, Some(tell)));
+            let reply = loop {
+                tokio::select! {
+                    biased;
+                    Some(piece) = pieces.recv() => on_text(&piece),
+                    reply = &mut answer => break reply,
+                }
+            };
+            while let Ok(piece) = pieces.try_recv() {
+                on_text(&piece);
+            }
+            reply
         })
     }
 

@@ -130,14 +130,9 @@ impl ProviderOptions {
 /// [`SetupError`] when an option is wrong or the machine cannot speak TLS.
 pub fn open(options: ProviderOptions) -> Result<Arc<dyn LanguageModel>, SetupError> {
     let base = base(&options)?;
-    let is_openai = base.host_str().is_some_and(|host| host == "api.openai.com");
     let dialect: Box<dyn Dialect> = match options.wire {
         Wire::OpenAi => Box::new(OpenAi {
-            max_tokens_field: options.max_tokens_field.unwrap_or(if is_openai {
-                MaxTokensField::Completion
-            } else {
-                MaxTokensField::Plain
-            }),
+            max_tokens_field: options.max_tokens_field.unwrap_or_else(|| MaxTokensField::usual(&base)),
         }),
         Wire::OpenAiResponses => Box::new(OpenAiResponses),
         Wire::Anthropic => Box::new(Anthropic),
@@ -168,6 +163,15 @@ fn base(options: &ProviderOptions) -> Result<Url, SetupError> {
         return Err(wrong("holds a user name or a password, which belongs into the API key"));
     }
     Ok(url)
+}
+
+impl MaxTokensField {
+    fn usual(base: &Url) -> Self {
+        match base.host_str() {
+            Some("api.openai.com") => Self::Completion,
+            _ => Self::Plain,
+        }
+    }
 }
 
 impl Wire {
@@ -256,6 +260,13 @@ mod tests {
                 .parse::<Wire>()
                 .is_err_and(|error| error.to_string().contains("`grpc`"))
         );
+    }
+
+    #[test]
+    fn only_openai_itself_gets_its_new_name_for_the_limit_of_tokens() {
+        let usual = |base: &str| Url::parse(base).map(|base| MaxTokensField::usual(&base));
+        assert_eq!(usual(Wire::OpenAi.default_base_url()), Ok(MaxTokensField::Completion));
+        assert_eq!(usual("http://127.0.0.1:8000/v1"), Ok(MaxTokensField::Plain));
     }
 
     #[test]

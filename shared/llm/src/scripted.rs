@@ -195,13 +195,15 @@ impl Scripted {
         }
         let (text, finish) = outcome?;
         let model = request.model.clone().unwrap_or_else(|| PROVIDER.to_owned());
-        let json = expected.read(&text, finish, &model)?;
         let said = request.messages.iter().flat_map(Message::texts);
         let usage = Usage {
             input_tokens: said.chain(request.system.as_deref()).map(words).sum(),
             output_tokens: words(&text),
             ..Usage::default()
         };
+        let json = expected
+            .read(&text, finish, &model)
+            .map_err(|error| error.with_usage(usage))?;
         Ok(Reply {
             text,
             json,

@@ -10,6 +10,7 @@ use candle_transformers::models::quantized_llama::{MAX_SEQ_LEN, ModelWeights};
 use super::grammar::Grammars;
 use super::sampler::Sampler;
 use super::service::{Answered, Answers};
+use super::telling::Telling;
 use super::vocabulary::Vocabulary;
 use super::{EmbeddedOptions, MODEL, PROVIDER, bad_reply, chat, requantized, unavailable};
 use crate::{ErrorClass, Finish, LlmError, Request, Usage};
@@ -70,7 +71,13 @@ impl Engine {
 }
 
 impl Answers for Engine {
-    fn answer(&mut self, request: &Request, abandoned: &dyn Fn() -> bool) -> Result<Answered, LlmError> {
+    fn answer(
+        &mut self,
+        request: &Request,
+        abandoned: &dyn Fn() -> bool,
+        on_text: Option<&mut dyn FnMut(&str)>,
+    ) -> Result<Answered, LlmError> {
+        let mut telling = on_text.map(Telling::new);
         let (prompt, limit) = self.prompt(request)?;
         let mut grammar = request
             .schema
@@ -110,6 +117,9 @@ impl Answers for Engine {
                 break;
             }
             said.push(token);
+            if let Some(telling) = &mut telling {
+                telling.grown(&self.vocabulary.decode(&said));
+            }
             if let Some(grammar) = &mut grammar {
                 grammar.consume_token(token).map_err(|error| against_grammar(&error))?;
                 if grammar.is_stopped() {
@@ -124,11 +134,11 @@ impl Answers for Engine {
             output_tokens: said.len() as u64,
             ..Usage::default()
         };
-        Ok(Answered::Said(
-            self.vocabulary.decode(&said).trim().to_owned(),
-            finish,
-            usage,
-        ))
+        let text = self.vocabulary.decode(&said).trim().to_owned();
+        if let Some(telling) = &mut telling {
+            telling.tell(&text);
+        }
+        Ok(Answered::Said(text, finish, usage))
     }
 }
 

@@ -14,6 +14,8 @@ pub(super) struct Job {
     pub(super) request: Request,
     /// Closed when nobody waits any longer: the time is up, or the caller has gone.
     pub(super) answer: oneshot::Sender<Result<(String, Finish, Usage), LlmError>>,
+    /// Who hears the text as it grows.
+    pub(super) pieces: Option<mpsc::UnboundedSender<String>>,
 }
 
 /// How a request ended that did not fail.
@@ -26,8 +28,13 @@ pub(super) enum Answered {
 
 /// Something that answers requests.
 pub(super) trait Answers {
-    /// Answers `request`, and asks `abandoned` before every token whether to go on.
-    fn answer(&mut self, request: &Request, abandoned: &dyn Fn() -> bool) -> Result<Answered, LlmError>;
+    /// Answers `request`, asks `abandoned` before every token whether to go on, and tells the text to `on_text` meanwhile.
+    fn answer(
+        &mut self,
+        request: &Request,
+        abandoned: &dyn Fn() -> bool,
+        on_text: Option<&mut dyn FnMut(&str)>,
+    ) -> Result<Answered, LlmError>;
 }
 
 /// Answers `jobs` until their senders are gone.
@@ -36,7 +43,12 @@ pub(super) trait Answers {
 /// anything behind in it.
 pub(super) fn serve<E: Answers>(mut jobs: mpsc::Receiver<Job>, load: impl Fn() -> Result<E, LlmError>) {
     let mut engine: Option<E> = None;
-    while let Some(Job { request, answer }) = jobs.blocking_recv() {
+    while let Some(Job {
+        request,
+        answer,
+        pieces,
+    }) = jobs.blocking_recv()
+    {
         if answer.is_closed() {
             continue;
         }
@@ -46,7 +58,12 @@ pub(super) fn serve<E: Answers>(mut jobs: mpsc::Receiver<Job>, load: impl Fn() -
                 Some(ready) => ready,
                 None => load()?,
             };
-            let answered = ready.answer(&request, &|| answer.is_closed());
+            let mut tell = pieces.map(|pieces| {
+                // Whoever left meanwhile does not miss a piece either.
+                move |piece: &str| drop(pieces.send(piece.to_owned()))
+            });
+            let on_text = tell.as_mut().map(|tell| tell as &mut dyn FnMut(&str));
+            let answered = ready.answer(&request, &|| answer.is_closed(), on_text);
             Ok((ready, answered))
         }));
         let result = match outcome {
@@ -94,7 +111,12 @@ mod tests {
     }
 
     impl Answers for Puppet {
-        fn answer(&mut self, request: &Request, abandoned: &dyn Fn() -> bool) -> Result<Answered, LlmError> {
+        fn answer(
+            &mut self,
+            request: &Request,
+            abandoned: &dyn Fn() -> bool,
+            _: Option<&mut dyn FnMut(&str)>,
+        ) -> Result<Answered, LlmError> {
             let order = request.system.clone().unwrap_or_default();
             self.begun.send(order.to_string()).ok();
             match &*order {
@@ -144,10 +166,12 @@ mod tests {
                 system: Some(system.into()),
                 ..Request::of([], Timeouts::within(Duration::from_mins(1)))
             };
-            assert!(
-                self.jobs.send(Job { request, answer }).await.is_ok(),
-                "the thread is gone"
-            );
+            let job = Job {
+                request,
+                answer,
+                pieces: None,
+            };
+            assert!(self.jobs.send(job).await.is_ok(), "the thread is gone");
             asked
         }
 

@@ -118,6 +118,23 @@ async fn free_text_ends_where_the_model_ends_or_at_the_limit() {
 }
 
 #[tokio::test]
+async fn a_streamed_answer_comes_token_by_token_and_is_the_same_in_the_end() {
+    let model = model();
+    let request = Request {
+        seed: Some(3),
+        max_tokens: Some(24),
+        ..question("Name three colours.")
+    };
+    let whole = answer(&model, &request).await;
+    let mut pieces = Vec::new();
+    let mut hear = |piece: &str| pieces.push(piece.to_owned());
+    let streamed = model.stream(&request, &mut hear).await.unwrap();
+    assert_eq!(streamed, whole);
+    assert_eq!(pieces.concat(), whole.text);
+    assert!(pieces.len() > 5, "{pieces:?}");
+}
+
+#[tokio::test]
 async fn a_request_leaves_nothing_behind_for_the_next() {
     let model = model();
     let seeded = |content: &str| Request {
