@@ -12,7 +12,7 @@ mod openai_responses;
 mod schema;
 
 use reqwest::Url;
-use serde::Serialize;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 pub(crate) use anthropic::Anthropic;
@@ -81,6 +81,23 @@ pub(crate) enum Fault {
 impl From<serde_json::Error> for Fault {
     fn from(error: serde_json::Error) -> Self {
         Self::Garbage(error.to_string())
+    }
+}
+
+/// A number of tokens as a service tells it. One that makes no sense, such as -1, is as good as none: the answer is paid for
+/// and stands.
+#[derive(Debug, Default, Clone, Copy)]
+struct Count(Option<u64>);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Value::deserialize(deserializer).map(|value| Self(value.as_u64()))
+    }
+}
+
+impl Count {
+    fn or_zero(self) -> u64 {
+        self.0.unwrap_or(0)
     }
 }
 

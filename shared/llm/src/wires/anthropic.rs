@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::encoded::Base64;
 use super::openai::role;
-use super::{Asked, Dialect, Fault, Unsayable, schema, versioned, written};
+use super::{Asked, Count, Dialect, Fault, Unsayable, schema, versioned, written};
 use crate::remote::{Counted, End, Said};
 use crate::{Media, MediaKind, Message, Part};
 
@@ -302,31 +302,34 @@ struct StopDetails {
     explanation: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
+#[serde(default)]
 struct Counts {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
+    input_tokens: Count,
+    output_tokens: Count,
+    cache_creation_input_tokens: Count,
+    cache_read_input_tokens: Count,
     output_tokens_details: Option<OutputDetails>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
+#[serde(default)]
 struct OutputDetails {
-    thinking_tokens: Option<u64>,
+    thinking_tokens: Count,
 }
 
 impl Counts {
     /// The numbers of a stream grow from event to event, and each event tells some of them. Its input does not count what
     /// comes from the cache or goes there.
     fn add_to(self, counted: &mut Counted) {
-        if let Some(fresh) = self.input_tokens {
-            counted.cached_input = self.cache_read_input_tokens.unwrap_or(counted.cached_input);
-            counted.cache_write = self.cache_creation_input_tokens.unwrap_or(counted.cache_write);
-            counted.input = Some(fresh + counted.cached_input + counted.cache_write);
+        if let Some(fresh) = self.input_tokens.0 {
+            counted.cached_input = self.cache_read_input_tokens.0.unwrap_or(counted.cached_input);
+            counted.cache_write = self.cache_creation_input_tokens.0.unwrap_or(counted.cache_write);
+            let cached = counted.cached_input.saturating_add(counted.cache_write);
+            counted.input = Some(fresh.saturating_add(cached));
         }
-        counted.output = self.output_tokens.or(counted.output);
-        let thinking = self.output_tokens_details.and_then(|details| details.thinking_tokens);
+        counted.output = self.output_tokens.0.or(counted.output);
+        let thinking = self.output_tokens_details.unwrap_or_default().thinking_tokens.0;
         counted.reasoning = thinking.unwrap_or(counted.reasoning);
     }
 }

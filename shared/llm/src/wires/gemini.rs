@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::encoded::Base64;
-use super::{Asked, Dialect, Fault, Unsayable, schema, versioned, written};
+use super::{Asked, Count, Dialect, Fault, Unsayable, schema, versioned, written};
 use crate::remote::{Counted, End, Said};
 use crate::{MediaKind, Message, Part, Role};
 
@@ -220,27 +220,31 @@ struct PromptFeedback {
     block_reason: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
+#[serde(default)]
 struct Counts {
     #[serde(rename = "promptTokenCount")]
-    prompt: Option<u64>,
+    prompt: Count,
     #[serde(rename = "candidatesTokenCount")]
-    candidates: Option<u64>,
+    candidates: Count,
     #[serde(rename = "thoughtsTokenCount")]
-    thoughts: Option<u64>,
+    thoughts: Count,
     #[serde(rename = "cachedContentTokenCount")]
-    cached_content: Option<u64>,
+    cached_content: Count,
 }
 
 impl Counts {
     /// Its output does not count thoughts. Zero counts are left out on the wire, so of the output only a missing prompt
     /// count says that nothing was told.
     fn counted(self) -> Counted {
-        let reasoning = self.thoughts.unwrap_or(0);
+        let reasoning = self.thoughts.or_zero();
         Counted {
-            input: self.prompt,
-            output: self.prompt.map(|_| self.candidates.unwrap_or(0) + reasoning),
-            cached_input: self.cached_content.unwrap_or(0),
+            input: self.prompt.0,
+            output: self
+                .prompt
+                .0
+                .map(|_| self.candidates.or_zero().saturating_add(reasoning)),
+            cached_input: self.cached_content.or_zero(),
             cache_write: 0,
             reasoning,
         }

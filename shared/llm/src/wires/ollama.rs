@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::encoded::Base64;
 use super::openai::{bearer, role};
-use super::{Asked, Dialect, Fault, Unsayable, versioned, written};
+use super::{Asked, Count, Dialect, Fault, Unsayable, versioned, written};
 use crate::MediaKind;
 use crate::remote::{Counted, End, Framing, Said};
 
@@ -81,8 +81,8 @@ fn take(body: &[u8], said: &mut Said) -> Result<(), Fault> {
         said.is_complete = true;
         said.counted = Counted {
             // Older versions leave it out when the whole prompt was in the cache.
-            input: answer.prompt_eval_count,
-            output: answer.eval_count,
+            input: answer.prompt_eval_count.0,
+            output: answer.eval_count.0,
             ..Counted::default()
         };
         said.end = Some(match answer.done_reason.as_deref() {
@@ -132,8 +132,10 @@ struct Answer {
     #[serde(default)]
     done: bool,
     done_reason: Option<String>,
-    prompt_eval_count: Option<u64>,
-    eval_count: Option<u64>,
+    #[serde(default)]
+    prompt_eval_count: Count,
+    #[serde(default)]
+    eval_count: Count,
     error: Option<Value>,
 }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::encoded::{Base64, DataUrl, audio_format};
-use super::{Asked, Dialect, Fault, SCHEMA_NAME, Unsayable, schema, under, written};
+use super::{Asked, Count, Dialect, Fault, SCHEMA_NAME, Unsayable, schema, under, written};
 use crate::remote::{Counted, End, Said};
 use crate::{MaxTokensField, Media, MediaKind, Message, Part, Role};
 
@@ -280,48 +280,50 @@ struct Words {
     refusal: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
+#[serde(default)]
 struct Counts {
-    prompt_tokens: Option<u64>,
-    completion_tokens: Option<u64>,
-    total_tokens: Option<u64>,
+    prompt_tokens: Count,
+    completion_tokens: Count,
+    total_tokens: Count,
     prompt_tokens_details: Option<PromptDetails>,
     completion_tokens_details: Option<CompletionDetails>,
     /// `DeepSeek`'s name for it.
-    prompt_cache_hit_tokens: Option<u64>,
+    prompt_cache_hit_tokens: Count,
 }
 
 #[derive(Deserialize, Default)]
+#[serde(default)]
 struct PromptDetails {
-    cached_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
+    cached_tokens: Count,
+    cache_write_tokens: Count,
 }
 
 #[derive(Deserialize, Default)]
+#[serde(default)]
 struct CompletionDetails {
-    reasoning_tokens: Option<u64>,
+    reasoning_tokens: Count,
 }
 
 impl Counts {
     fn counted(self) -> Counted {
         let prompt = self.prompt_tokens_details.unwrap_or_default();
-        let reasoning = self
-            .completion_tokens_details
-            .unwrap_or_default()
-            .reasoning_tokens
-            .unwrap_or(0);
+        let completion = self.completion_tokens_details.unwrap_or_default();
+        let reasoning = completion.reasoning_tokens.or_zero();
+        let (input, output) = (self.prompt_tokens.0, self.completion_tokens.0);
         // xAI counts its reasoning beside the answer and not in it; the total tells.
-        let is_beside = match (self.prompt_tokens, self.completion_tokens, self.total_tokens) {
-            (Some(input), Some(output), Some(total)) => total == input + output + reasoning,
-            _ => false,
+        let parts = input.zip(output).map(|(input, output)| input.saturating_add(output));
+        let with_reasoning = parts.map(|sum| sum.saturating_add(reasoning));
+        let beside = if self.total_tokens.0.is_some() && self.total_tokens.0 == with_reasoning {
+            reasoning
+        } else {
+            0
         };
         Counted {
-            input: self.prompt_tokens,
-            output: self
-                .completion_tokens
-                .map(|output| output + if is_beside { reasoning } else { 0 }),
-            cached_input: prompt.cached_tokens.or(self.prompt_cache_hit_tokens).unwrap_or(0),
-            cache_write: prompt.cache_write_tokens.unwrap_or(0),
+            input,
+            output: output.map(|output| output.saturating_add(beside)),
+            cached_input: prompt.cached_tokens.0.unwrap_or(self.prompt_cache_hit_tokens.or_zero()),
+            cache_write: prompt.cache_write_tokens.or_zero(),
             reasoning,
         }
     }

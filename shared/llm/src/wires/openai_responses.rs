@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::encoded::DataUrl;
 use super::openai::{DOCUMENT_NAME, bearer, role};
-use super::{Asked, Dialect, Fault, SCHEMA_NAME, Unsayable, schema, under, written};
+use super::{Asked, Count, Dialect, Fault, SCHEMA_NAME, Unsayable, schema, under, written};
 use crate::remote::{Counted, End, Said};
 use crate::{Media, MediaKind, Message, Part};
 
@@ -251,38 +251,41 @@ struct IncompleteDetails {
     reason: Option<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
+#[serde(default)]
 struct Counts {
-    input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
+    input_tokens: Count,
+    output_tokens: Count,
     input_tokens_details: Option<InputDetails>,
     output_tokens_details: Option<OutputDetails>,
 }
 
 #[derive(Deserialize, Default)]
+#[serde(default)]
 struct InputDetails {
-    cached_tokens: Option<u64>,
-    cache_write_tokens: Option<u64>,
+    cached_tokens: Count,
+    cache_write_tokens: Count,
 }
 
 #[derive(Deserialize, Default)]
+#[serde(default)]
 struct OutputDetails {
-    reasoning_tokens: Option<u64>,
+    reasoning_tokens: Count,
 }
 
 impl Counts {
     fn counted(self) -> Counted {
         let input = self.input_tokens_details.unwrap_or_default();
         Counted {
-            input: self.input_tokens,
-            output: self.output_tokens,
-            cached_input: input.cached_tokens.unwrap_or(0),
-            cache_write: input.cache_write_tokens.unwrap_or(0),
+            input: self.input_tokens.0,
+            output: self.output_tokens.0,
+            cached_input: input.cached_tokens.or_zero(),
+            cache_write: input.cache_write_tokens.or_zero(),
             reasoning: self
                 .output_tokens_details
                 .unwrap_or_default()
                 .reasoning_tokens
-                .unwrap_or(0),
+                .or_zero(),
         }
     }
 }

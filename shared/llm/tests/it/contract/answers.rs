@@ -1,7 +1,7 @@
 //! Answers as they should be, and answers that are of no use.
 
 use botticelli_llm::{ErrorClass, Finish, LlmError, Request};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::asking::{question, question_for_a_post};
 use crate::speech::{ANSWERING, End, MODEL, Speech, all};
@@ -77,7 +77,7 @@ async fn an_answer_that_follows_the_schema_comes_back_as_json() {
             .generate(&question_for_a_post("Post!"))
             .await
             .unwrap();
-        let post: serde_json::Value = serde_json::from_str(POST).unwrap();
+        let post: Value = serde_json::from_str(POST).unwrap();
         assert_eq!(reply.json, Some(post), "{}", speech.wire);
     }
 }
@@ -150,6 +150,35 @@ async fn a_cost_that_the_service_does_not_tell_is_estimated() {
         assert!(reply.usage.is_estimated, "{}", speech.wire);
         let counted = (reply.usage.input_tokens, reply.usage.output_tokens);
         assert_eq!(counted, (2, 3), "{}", speech.wire);
+    }
+}
+
+#[tokio::test]
+async fn numbers_that_make_no_sense_do_not_spoil_an_answer_that_is_paid_for() {
+    fn spoil(value: &mut Value, with: &Value) {
+        match value {
+            Value::Number(_) => *value = with.clone(),
+            Value::Array(items) => items.iter_mut().for_each(|item| spoil(item, with)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| spoil(field, with)),
+            Value::Null | Value::Bool(_) | Value::String(_) => {}
+        }
+    }
+    for speech in all() {
+        for nonsense in [json!(-1), json!("many"), json!(null), json!(u64::MAX)] {
+            let mut body = (speech.answer)("Hello there.", End::Stop);
+            for field in speech.usage_fields {
+                spoil(&mut body[field], &nonsense);
+            }
+            let stub = Stub::saying(200, body.to_string()).await;
+            let reply = speech.client(stub.url()).generate(&question("Hi")).await.unwrap();
+            assert_eq!(reply.text, "Hello there.", "{} {nonsense}", speech.wire);
+            assert_eq!(
+                reply.usage.is_estimated,
+                !nonsense.is_u64(),
+                "{} {nonsense}",
+                speech.wire
+            );
+        }
     }
 }
 
