@@ -6,6 +6,7 @@ use botticelli_actors::{
     ActorsError, checkpointed_jobs, clear_checkpoints, half_open_due_breakers, list_actors, mark_lost, open_executions,
     set_next_runs,
 };
+use botticelli_ledger::{LedgerError, fold_corrections, lose_expired_calls, prune_calls};
 use botticelli_posts::{PostsError, jobs_in_hand, release};
 use botticelli_queue::{
     Pruned, QueueError, RescuedJob, compact, ended_attempts, ended_jobs, forget_dead_workers, make_partitions, prune,
@@ -46,6 +47,9 @@ pub enum MaintenanceError {
     /// The actors' part failed.
     #[error(transparent)]
     Actors(#[from] ActorsError),
+    /// The ledger's part failed.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
     /// The posts' part failed.
     #[error(transparent)]
     Posts(#[from] PostsError),
@@ -104,6 +108,8 @@ impl Maintenance {
         }
         let pruned = prune(&self.pool, self.history_retention, self.dead_retention).await?;
         prune_ticks(&self.pool, self.history_retention).await?;
+        let days = self.dead_retention.as_secs() / (24 * 60 * 60);
+        prune_calls(&self.pool, u16::try_from(days).unwrap_or(u16::MAX), None).await?;
         Ok(pruned)
     }
 
@@ -158,6 +164,8 @@ impl Maintenance {
             forget_dead_workers(&self.pool, DEAD_WORKER_AGE).await?;
             make_partitions(&self.pool).await?;
             self.free_what_ended_jobs_hold().await?;
+            lose_expired_calls(&self.pool, None).await?;
+            fold_corrections(&self.pool).await?;
             self.report().await?;
         }
         Ok(())

@@ -14,7 +14,7 @@ use std::{
 };
 
 use botticelli_jobs::{ARGS_VERSION, Kind, NarrativeArgs};
-use botticelli_ledger::JobAttempt;
+use botticelli_ledger::{JobAttempt, lose_calls_before};
 use botticelli_narrative::{ActRecord, Audience, Narrative, NarrativeRun, Ports, RunOptions};
 use botticelli_queue::{ClaimedJob, Progress, UnreadableJob, report_progress};
 use botticelli_telemetry::{Metrics, TokenKind};
@@ -74,12 +74,18 @@ async fn run_narrative(
         let acts = narrative.acts_of_a_round().saturating_mul(rounds.into());
         u32::try_from(acts).unwrap_or(u32::MAX)
     });
+    let attempt = JobAttempt {
+        job: job.lease.job.0,
+        attempt: job.lease.attempt,
+    };
+    // What an earlier attempt left open holds no place any more; its worker is gone.
+    if attempt.attempt > 1 {
+        let lost = lose_calls_before(&shop.pool, attempt).await;
+        lost.map_err(|error| NarrativeFailure::of_surroundings(&error))?;
+    }
     let account = Account {
         book: &shop.book,
-        job: JobAttempt {
-            job: job.lease.job.0,
-            attempt: job.lease.attempt,
-        },
+        job: attempt,
         run: match job.workflow {
             Some(workflow) => format!("workflow {}", workflow.0),
             None => format!("job {}", job.lease.job),

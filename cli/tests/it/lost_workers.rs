@@ -99,3 +99,46 @@ async fn a_worker_that_froze_beyond_its_lease_records_nothing_and_works_on_under
     assert_eq!(stage.database.rows(posts).await[..3], stored);
     assert_eq!(stage.database.rows(posts).await.len(), 6);
 }
+
+#[tokio::test]
+async fn a_worker_that_is_killed_at_each_act_pays_for_no_answer_twice() {
+    const ACTS: usize = 6;
+    let actors = generation().replace("[actors.curation]", "max_attempts = 50\n[actors.curation]");
+    let stage = Stage::new(&actors).await;
+    let _scheduler = stage.scheduler().await;
+    stage.enqueue("generation").await;
+    for act in 1..=ACTS {
+        // Each attempt asks for the act again that the last one was killed in, and is killed in the next.
+        stage.llm.hold_from(2 * act - 1);
+        let mut worker = stage.worker().await;
+        stage.llm.request(2 * act - 1).await;
+        worker.kill();
+        worker.exit().await;
+    }
+    stage.llm.release();
+    let _last = stage.worker().await;
+    stage.database.until(GENERATED).await;
+
+    let calls =
+        "select step, count(*) filter (where state = 'settled'), count(*) filter (where state = 'lost'), count(*)
+                 from botticelli.model_calls group by step order by min(id)";
+    let steps = [
+        "question/idea",
+        "question/post",
+        "tip/idea",
+        "tip/post",
+        "welcome/idea",
+        "welcome/post",
+    ];
+    let expected: Vec<String> = steps.map(|step| format!("1/{step}|1|1|2")).to_vec();
+    assert_eq!(
+        stage.database.rows(calls).await,
+        expected,
+        "one answer that counts for each act, one that was cut off"
+    );
+    let runs = stage.runs().await;
+    assert_eq!(runs.len(), ACTS + 1, "{runs:?}");
+    assert_eq!(runs.last().map(String::as_str), Some("generation|7|success"));
+    let posts = "select count(*), count(distinct text_content) from botticelli.potential_posts";
+    assert_eq!(stage.database.row(posts).await, "3|3");
+}

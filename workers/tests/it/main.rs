@@ -18,4 +18,5 @@ mod posting;
 mod rounds;
 mod strays;
 mod surroundings;
+mod tables;
 mod unreadable_arguments;
