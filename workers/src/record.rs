@@ -5,7 +5,7 @@ use std::time::Duration;
 use botticelli_actors::{
     Ending, clear_checkpoints, finish_execution, record_failure, record_success, remove_checkpoint,
 };
-use botticelli_content::{StoreError, store_batches};
+use botticelli_content::{Batch, BatchError, StoreError, store_batches};
 use botticelli_jobs::ARGS_VERSION;
 use botticelli_posts::{Verdict, decide, release, store_drafts};
 use botticelli_queue::{
@@ -160,15 +160,10 @@ async fn store_targets(
     }
     hold(&mut *connection, job.lease).await?;
     let mut savepoint = connection.begin().await?;
-    let mut refused = None;
-    for rows in rows {
-        let batch = rows.batch(job.lease.job.0, &shop.readable);
-        if let Err(error) = store_batches(&mut savepoint, &[batch]).await {
-            refused = Some((rows, error));
-            break;
-        }
-    }
-    let Some((rows, error)) = refused else {
+    let readable = &shop.readable;
+    let batches: Vec<Batch<'_>> = rows.iter().map(|rows| rows.batch(job.lease.job.0, readable)).collect();
+    // In one call: what is stored one by one would lock tables in an order of its own.
+    let Err(BatchError { batch, error }) = store_batches(&mut savepoint, &batches).await else {
         savepoint.commit().await?;
         return Ok(Ok(()));
     };
@@ -179,7 +174,9 @@ async fn store_targets(
     if !is_of_answer(&error) {
         return Ok(Err(JobFailure::discard(&error)));
     }
-    remove_checkpoint(&mut *connection, job.lease.job.0, &rows.step).await?;
+    if let Some(rows) = rows.get(batch) {
+        remove_checkpoint(&mut *connection, job.lease.job.0, &rows.step).await?;
+    }
     Ok(Err(JobFailure::retry(&error)))
 }
 

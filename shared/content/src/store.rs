@@ -7,7 +7,7 @@ use serde_json::Value;
 use sqlx::{Acquire, PgConnection, types::Json};
 
 use crate::{
-    Batch, Origin, StoreError, Target,
+    Batch, BatchError, Origin, StoreError, Target,
     catalogue::{Column, Table},
     condition::Statement,
     ensure::{ensure, is_refusal},
@@ -32,7 +32,9 @@ pub async fn store_rows(
         rows,
         origin: *origin,
     };
-    store_batches(connection, &[batch]).await
+    store_batches(connection, &[batch])
+        .await
+        .map_err(|refused| refused.error)
 }
 
 /// Stores rows in their targets, all or nothing, and makes the targets and columns that there are not. How many rows they are.
@@ -50,26 +52,46 @@ pub async fn store_rows(
 ///
 /// # Errors
 ///
-/// [`StoreError`], which names the row and the property that is at fault where there is one.
-pub async fn store_batches(connection: &mut PgConnection, batches: &[Batch<'_>]) -> Result<u64, StoreError> {
-    let mut by_target: BTreeMap<&str, Vec<Batch<'_>>> = BTreeMap::new();
-    for batch in batches {
-        batch.target.name()?;
-        by_target.entry(batch.target.table).or_default().push(*batch);
+/// [`BatchError`], which tells the batch, and names the row and the property that is at fault where there is one.
+pub async fn store_batches(connection: &mut PgConnection, batches: &[Batch<'_>]) -> Result<u64, BatchError> {
+    let of = |batch| move |error| BatchError { batch, error };
+    let mut by_target: BTreeMap<&str, Vec<(usize, Batch<'_>)>> = BTreeMap::new();
+    for (number, batch) in batches.iter().enumerate() {
+        batch.target.name().map_err(of(number))?;
+        by_target.entry(batch.target.table).or_default().push((number, *batch));
     }
-    let Some(first) = by_target.keys().next() else {
+    let Some((first, _)) = by_target.first_key_value() else {
         return Ok(0);
     };
-    ensure_schema(connection, first).await?;
+    ensure_schema(connection, first).await.map_err(of(0))?;
     let mut stored = 0;
     for batches in by_target.values() {
-        let targets: Vec<Target<'_>> = batches.iter().map(|batch| batch.target).collect();
-        let table = ensure(connection, &targets, batches).await?;
-        for batch in batches {
-            stored += insert(connection, &table, batch).await?;
+        let table = ensure_for(connection, batches).await?;
+        for (number, batch) in batches {
+            stored += insert(connection, &table, batch).await.map_err(of(*number))?;
         }
     }
     Ok(stored)
+}
+
+/// The table of these batches, with everything that it needs for all of them before the first is put in.
+async fn ensure_for(connection: &mut PgConnection, batches: &[(usize, Batch<'_>)]) -> Result<Table, BatchError> {
+    let (targets, all): (Vec<Target<'_>>, Vec<Batch<'_>>) =
+        batches.iter().map(|(_, batch)| (batch.target, *batch)).unzip();
+    let error = match ensure(connection, &targets, &all).await {
+        Ok(table) => return Ok(table),
+        Err(error) => error,
+    };
+    let first = batches.first().map_or(0, |(number, _)| *number);
+    // Behind a statement that failed nothing more can be asked.
+    if !matches!(error, StoreError::Database { .. } | StoreError::NoPrivilege { .. }) {
+        for (number, batch) in batches {
+            if let Err(error) = ensure(connection, &[batch.target], &[*batch]).await {
+                return Err(BatchError { batch: *number, error });
+            }
+        }
+    }
+    Err(BatchError { batch: first, error })
 }
 
 async fn insert(connection: &mut PgConnection, table: &Table, batch: &Batch<'_>) -> Result<u64, StoreError> {

@@ -1,5 +1,7 @@
 //! Why rows could not be stored.
 
+use std::{error::Error, fmt};
+
 use crate::{ReadError, identifier::shown};
 
 /// Why rows could not be stored. Of this call nothing is; the transaction is the caller's to give up.
@@ -143,6 +145,27 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+}
+
+/// Why several batches could not be stored, and which of them is at fault: as the error of that one.
+#[derive(Debug)]
+pub struct BatchError {
+    /// The place of the batch among those that were given, from 0.
+    pub batch: usize,
+    /// Why it could not be stored.
+    pub error: StoreError,
+}
+
+impl fmt::Display for BatchError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(formatter)
+    }
+}
+
+impl Error for BatchError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
 }
 
 /// A value that is none of its column's type.

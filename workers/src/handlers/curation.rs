@@ -108,7 +108,6 @@ async fn judge(
         puller: Some(job.lease),
         readable: shop.readable.clone(),
         in_hand: Some(("potential_posts", &post.row)),
-        ..PostTables::default()
     };
     let prefix = format!("post-{}/", post.id);
     let run = run_narrative(shop, actor, job, narrative, &tables, &NarrativeArgs::default(), prefix).await?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use botticelli_content::{Batch, Shape, Target, store_batches};
+use botticelli_content::{Batch, BatchError, Shape, Target, store_batches};
 use botticelli_narrative::Row;
 use botticelli_testkit::{PATIENCE, database};
 use serde_json::json;
@@ -11,11 +11,7 @@ use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::shelf::{ORIGIN, SCHEMA, rows, shape_of, store};
 
-async fn store_both(
-    pool: &PgPool,
-    tables: [&str; 2],
-    rows: [&[Row]; 2],
-) -> Result<u64, botticelli_content::StoreError> {
+async fn store_both(pool: &PgPool, tables: [&str; 2], rows: [&[Row]; 2]) -> Result<u64, BatchError> {
     let mut transaction = pool.begin().await.unwrap();
     let batches = [0, 1].map(|place| Batch {
         target: Target {

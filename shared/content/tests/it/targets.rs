@@ -385,6 +385,46 @@ async fn what_a_transaction_stores_is_there_with_it_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn of_several_batches_the_one_at_fault_is_told() {
+    let database = database().await;
+    let (good, title) = (rows(json!([{"title": "a"}])), rows(json!([{"title": "a"}, {"!": 1}])));
+    let (number, text) = (rows(json!([{"n": 1}])), rows(json!([{"n": 2}, {"n": "many"}])));
+    let batch = |table, rows| Batch {
+        target: Target {
+            table,
+            shape: Shape::Inferred,
+        },
+        rows,
+        origin: ORIGIN,
+    };
+    store(&database, "numbers", Shape::Inferred, json!([{"n": 1}]))
+        .await
+        .unwrap();
+    for (batches, at_fault, said) in [
+        (
+            vec![batch("tips", &good), batch("numbers", &number), batch("tips", &title)],
+            2,
+            "property `!` for table `tips` has no letter",
+        ),
+        (
+            vec![batch("tips", &good), batch("numbers", &number), batch("numbers", &text)],
+            2,
+            "row 2: property `n` does not fit into column `n` of table `numbers`",
+        ),
+        (
+            vec![batch("tips", &good), batch("Tips", &good)],
+            1,
+            "`Tips` is no name for a target",
+        ),
+    ] {
+        let mut transaction = database.pool.begin().await.unwrap();
+        let refused = store_batches(&mut transaction, &batches).await.unwrap_err();
+        assert_eq!(refused.batch, at_fault, "{refused}");
+        assert!(refused.to_string().starts_with(said), "{refused}");
+    }
+}
+
+#[tokio::test]
 async fn the_schema_of_another_fleet_is_left_alone() {
     let database = database().await;
     database
