@@ -252,8 +252,14 @@ begin
     r.minute_requests := (select sum(requests) from unnest(r.slot_requests) as requests);
     r.minute_tokens := (select sum(tokens) from unnest(r.slot_tokens) as tokens);
     r.slot := now_slot;
+  elsif moved < 0 then
+    -- The clock was ahead before: what is in the minute leaves it within one from now.
+    r.slot := now_slot;
+    r.turn_at := least(r.turn_at, moment);
   end if;
-  if day_at > r.day_at then
+  if r.day_at > moment then
+    r.day_at := day_at;
+  elsif day_at > r.day_at then
     r.day_at := day_at;
     r.day_requests := 0;
   end if;
@@ -383,7 +389,7 @@ create function botticelli.bucket_wait(
       ),
       (
         'tokens_per_minute', 60.0::float8 * tokens / r.tokens_per_minute,
-        case when r.minute_tokens > greatest(r.tokens_per_minute - tokens, 0) then
+        case when r.minute_tokens > 0 and r.minute_tokens > r.tokens_per_minute - tokens then
           botticelli.minute_has_room_at(r.slot, r.slot_tokens, greatest(r.tokens_per_minute - tokens, 0))
         end
       ),
@@ -526,7 +532,7 @@ begin
     r.requests_per_day := requests_per_day[n];
     r.concurrency := concurrency[n];
     r.changed_at := moment;
-    if r.running >= r.concurrency and r.swept_at < moment - interval '1 second' then
+    if r.running >= r.concurrency and r.swept_at not between moment - interval '1 second' and moment then
       perform botticelli.lose_expired_calls(moment, 100);
       r.swept_at := moment;
       is_changed := true;
@@ -587,7 +593,7 @@ begin
         end if;
       elsif outcome <> 'refused' then
         r := rates[meter - budgets];
-        if r.minute_requests >= r.requests_per_minute or r.minute_tokens > greatest(r.tokens_per_minute - tokens, 0)
+        if r.minute_requests >= r.requests_per_minute or r.minute_tokens > 0 and r.minute_tokens > r.tokens_per_minute - tokens
           or r.day_requests >= r.requests_per_day or r.running >= r.concurrency
         then
           outcome := 'wait';

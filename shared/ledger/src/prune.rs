@@ -17,11 +17,12 @@ const ROUNDS: u32 = 1000;
 /// # Errors
 ///
 /// [`LedgerError::Database`] when a statement fails.
-pub async fn fold_corrections(pool: &PgPool) -> Result<u64, LedgerError> {
+pub async fn fold_corrections(pool: &PgPool, at: Option<DateTime<Utc>>) -> Result<u64, LedgerError> {
     const METERS: i64 = 1000;
     let mut all = 0;
     for _ in 0..ROUNDS {
-        let folded: i64 = sqlx::query_scalar(sql("select botticelli.fold_corrections(clock_timestamp(), $1)"))
+        let folded: i64 = sqlx::query_scalar(sql("select botticelli.fold_corrections(coalesce($1, clock_timestamp()), $2)"))
+            .bind(at)
             .bind(METERS)
             .fetch_one(pool)
             .await

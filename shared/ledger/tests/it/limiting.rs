@@ -121,14 +121,12 @@ async fn tokens_of_a_minute_are_those_that_calls_have_used_once_they_have_ended(
     let more = desk.granted(&on(&limits, "12:00:06")).await;
     desk.settle(more, used(100, 200), 0).await;
     // 50 and 100 and 300: all of it must leave.
-    let wait = desk.waits(&on(&limits, "12:00:08")).await;
-    assert_eq!(wait.until, at("12:01:08"));
     let small = Reservation {
         input_tokens: 1,
         output_tokens: 0,
         ..on(&limits, "12:01:07.9")
     };
-    desk.waits(&small).await;
+    assert_eq!(desk.waits(&small).await.why, WaitReason::TokensPerMinute);
     desk.granted(&on(&limits, "12:01:08")).await;
 }
 
@@ -360,4 +358,29 @@ async fn those_who_wait_are_told_times_one_after_the_other_but_not_far_beyond_th
     }
     assert_eq!(told[..3], [at("12:01:02"), at("12:01:12"), at("12:01:22")]);
     assert_eq!(told[39], at("12:06:02"), "five minutes after the first");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_far_ahead_for_a_moment_holds_nobody_up_for_long() {
+    let desk = Desk::new().await;
+    let limits = RateLimits {
+        requests_per_day: NonZeroU64::new(5),
+        concurrency: NonZeroU32::new(1),
+        ..per_minute(2)
+    };
+    let next_year = desk.granted(&on(&limits, "2027-11-27 12:00:00")).await;
+    desk.waits(&on(&limits, "2027-11-27 12:00:00")).await;
+    desk.settle(next_year, used(1, 1), 1).await;
+    let call = desk.granted(&on(&limits, "12:00:00")).await;
+    desk.settle(call, used(1, 1), 1).await;
+    // It is not known how long ago that call was made, so it counts for another minute, and for this day.
+    let wait = desk.waits(&on(&limits, "12:00:01")).await;
+    assert_eq!((wait.why, wait.until), (WaitReason::RequestsPerMinute, at("12:01:02")));
+    for time in ["12:01:02", "12:01:03", "12:03:00"] {
+        let call = desk.granted(&on(&limits, time)).await;
+        desk.settle(call, used(1, 1), 1).await;
+    }
+    let wait = desk.waits(&on(&limits, "12:05:00")).await;
+    assert_eq!((wait.why, wait.until), (WaitReason::RequestsPerDay, at("2026-11-28 00:00:00")));
+    desk.granted(&on(&limits, "2026-11-28 00:00:00")).await;
 }

@@ -219,7 +219,8 @@ async fn take(desk: &Desk, model: &mut Ledger, step: &Step) -> Result<(), String
             same("lost", &lost.len(), &model.lost_before(*run, *attempt))?;
         }
         Step::Fold => {
-            fold_corrections(pool).await.unwrap();
+            let now = at("00:00:00") + chrono::TimeDelta::seconds(model.now);
+            fold_corrections(pool, Some(now)).await.unwrap();
             model.folded();
         }
     }

@@ -52,6 +52,8 @@ pub(crate) struct Ledger {
     /// What the bucket has noted to be under way, and when it was last swept.
     noted_running: usize,
     swept_at: Option<i64>,
+    /// What was granted in the transaction under way.
+    together: Vec<Asked>,
     alerted: BTreeSet<(String, String, i64)>,
     counts: [u32; 3],
 }
@@ -140,6 +142,7 @@ impl Ledger {
         match outcome {
             Outcome::Granted => {
                 self.counts[0] += 1;
+                self.together.push(asked.clone());
                 self.calls.push(Entry {
                     id,
                     asked: asked.clone(),
@@ -185,13 +188,7 @@ impl Ledger {
     /// What calls of one transaction leave: the bucket is up to date, and budgets that came to four fifths were told of.
     pub(crate) fn end_of_batch(&mut self) {
         self.noted_running = self.running();
-        let of_batch: Vec<Asked> = self
-            .calls
-            .iter()
-            .filter(|call| call.is_open() && call.reserved_at == self.now)
-            .map(|call| call.asked.clone())
-            .collect();
-        for asked in of_batch {
+        for asked in std::mem::take(&mut self.together) {
             for (budget, (total, limit)) in budgets(&asked, self.now).into_iter().zip(self.totals(&asked)) {
                 if total >= limit - limit / 5 {
                     self.alerted.insert(budget);
