@@ -8,6 +8,7 @@
 mod backlog;
 mod consumer;
 mod idle;
+mod ledger;
 mod limits;
 mod peer;
 mod samples;
@@ -55,6 +56,8 @@ enum Command {
     Idle(idle::Idle),
     /// The same backlog without limits, with limits of the queue and with limits of keys.
     Limits(limits::Limits),
+    /// Reserving and settling calls of language models, beside plain inserts.
+    Ledger(ledger::Ledger),
     /// Very many schedules: a look when nothing is due, and thousands due at once.
     Schedules(schedules::Schedules),
     /// A real scheduler process: its start, its memory, what it asks when idle, how late jobs are.
@@ -75,6 +78,7 @@ fn main() -> anyhow::Result<()> {
             Command::Soak(options) => soak::run(options, &pool).await,
             Command::Idle(options) => idle::run(options, &pool).await,
             Command::Limits(options) => limits::run(options, &pool).await,
+            Command::Ledger(options) => ledger::run(options, &pool).await,
             Command::Schedules(options) => schedules::run(options, &pool).await,
             Command::Scheduler(options) => scheduler::run(options, &pool).await,
         }

@@ -21,12 +21,14 @@ pub async fn fold_corrections(pool: &PgPool, at: Option<DateTime<Utc>>) -> Resul
     const METERS: i64 = 1000;
     let mut all = 0;
     for _ in 0..ROUNDS {
-        let folded: i64 = sqlx::query_scalar(sql("select botticelli.fold_corrections(coalesce($1, clock_timestamp()), $2)"))
-            .bind(at)
-            .bind(METERS)
-            .fetch_one(pool)
-            .await
-            .map_err(LedgerError::while_doing("add up what calls have used"))?;
+        let folded: i64 = sqlx::query_scalar(sql(
+            "select botticelli.fold_corrections(coalesce($1, clock_timestamp()), $2)",
+        ))
+        .bind(at)
+        .bind(METERS)
+        .fetch_one(pool)
+        .await
+        .map_err(LedgerError::while_doing("add up what calls have used"))?;
         all += folded.cast_unsigned();
         if folded < METERS {
             break;

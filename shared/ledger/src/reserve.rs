@@ -99,7 +99,7 @@ async fn ask(
     reservations: &[Reservation],
     columns: Columns,
 ) -> Result<Vec<Result<Reserved, LedgerError>>, LedgerError> {
-    fn texts<'a>(reservations: &'a [Reservation], text: fn(&Call) -> &String) -> Vec<&'a str> {
+    fn texts(reservations: &[Reservation], text: fn(&Call) -> &String) -> Vec<&str> {
         reservations.iter().map(|one| text(&one.call).as_str()).collect()
     }
     let jobs: Vec<Option<i64>> = reservations.iter().map(|one| one.call.job.map(|job| job.job)).collect();

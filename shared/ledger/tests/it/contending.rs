@@ -44,7 +44,10 @@ struct Dice(u64);
 
 impl Dice {
     fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
 }
@@ -66,7 +69,13 @@ async fn of_sixty_four_at_once_a_budget_lets_exactly_as_many_pass_as_it_has_call
     let tasks = (0..64_usize).map(|task| {
         let (pool, ledger) = (pool.clone(), ledgers.get(task % 3).cloned());
         tokio::spawn(async move {
-            let mut one = reservation(&[calls(Scope::Fleet, Period::Day, 150), calls(Scope::Actor, Period::Day, 7)], &[]);
+            let mut one = reservation(
+                &[
+                    calls(Scope::Fleet, Period::Day, 150),
+                    calls(Scope::Actor, Period::Day, 7),
+                ],
+                &[],
+            );
             one.call.actor = format!("actor-{task}");
             let mut granted = 0;
             for _ in 0..10 {
@@ -82,7 +91,10 @@ async fn of_sixty_four_at_once_a_budget_lets_exactly_as_many_pass_as_it_has_call
     });
     let granted: u32 = join_all(tasks).await.into_iter().map(Result::unwrap).sum();
     assert_eq!(granted, 150);
-    assert_eq!(desk.database.row("select count(*) from botticelli.open_calls").await, "150");
+    assert_eq!(
+        desk.database.row("select count(*) from botticelli.open_calls").await,
+        "150"
+    );
     assert_eq!(desk.database.row(RECOUNT).await, "0");
 }
 
@@ -98,7 +110,10 @@ async fn never_are_more_calls_under_way_than_may_be_and_all_get_their_turn() {
         let (pool, most, is_over) = (pool.clone(), Arc::clone(&most), Arc::clone(&is_over));
         async move {
             while !is_over.load(Ordering::Relaxed) {
-                let open: i64 = sqlx::query_scalar("select count(*) from botticelli.open_calls").fetch_one(&pool).await.unwrap();
+                let open: i64 = sqlx::query_scalar("select count(*) from botticelli.open_calls")
+                    .fetch_one(&pool)
+                    .await
+                    .unwrap();
                 most.fetch_max(u32::try_from(open).unwrap(), Ordering::Relaxed);
             }
         }
@@ -124,8 +139,12 @@ async fn never_are_more_calls_under_way_than_may_be_and_all_get_their_turn() {
                         made += 1;
                         match made {
                             1 => release(&pool, granted.call).await.unwrap(),
-                            2 => fail(&pool, granted.call, "timeout", Charge::Unknown, None).await.unwrap(),
-                            _ => settle(&mut *pool.acquire().await.unwrap(), granted.call, &used(1, 1), 1, None).await.unwrap(),
+                            2 => fail(&pool, granted.call, "timeout", Charge::Unknown, None)
+                                .await
+                                .unwrap(),
+                            _ => settle(&mut pool.acquire().await.unwrap(), granted.call, &used(1, 1), 1, None)
+                                .await
+                                .unwrap(),
                         };
                     }
                     Reserved::Wait(_) => tokio::task::yield_now().await,
@@ -141,9 +160,15 @@ async fn never_are_more_calls_under_way_than_may_be_and_all_get_their_turn() {
     observer.await.unwrap();
     let most = most.load(Ordering::Relaxed);
     assert!((1..=AT_ONCE).contains(&most), "{most}");
-    assert_eq!(desk.database.row("select count(*) from botticelli.ended_calls").await, "192");
+    assert_eq!(
+        desk.database.row("select count(*) from botticelli.ended_calls").await,
+        "192"
+    );
     fold_corrections(&pool, None).await.unwrap();
-    assert_eq!(desk.database.row("select running from botticelli.rate_buckets").await, "0");
+    assert_eq!(
+        desk.database.row("select running from botticelli.rate_buckets").await,
+        "0"
+    );
 }
 
 /// A call that counts in whatever scopes the dice say, in whatever order they are written down.
@@ -158,7 +183,12 @@ fn any_reservation(dice: &mut Dice) -> Reservation {
         }
     }
     let mut limits = Vec::new();
-    for scope in [RateScope::Provider, RateScope::Key, RateScope::Model, RateScope::KeyAndModel] {
+    for scope in [
+        RateScope::Provider,
+        RateScope::Key,
+        RateScope::Model,
+        RateScope::KeyAndModel,
+    ] {
         if dice.roll(2) == 0 {
             let place = usize::try_from(dice.roll(limits.len() as u64 + 1)).unwrap();
             limits.insert(
@@ -214,7 +244,9 @@ async fn whatever_calls_count_in_and_however_they_end_nobody_deadlocks_and_every
                         for _ in 0..3 {
                             if !open.is_empty() {
                                 let call = open.swap_remove(usize::try_from(dice.roll(open.len() as u64)).unwrap());
-                                settle(&mut transaction, call, &used(dice.roll(200), 1), dice.roll(2000), None).await.unwrap();
+                                settle(&mut transaction, call, &used(dice.roll(200), 1), dice.roll(2000), None)
+                                    .await
+                                    .unwrap();
                             }
                         }
                         transaction.commit().await.unwrap();
@@ -236,8 +268,14 @@ async fn whatever_calls_count_in_and_however_they_end_nobody_deadlocks_and_every
     assert_eq!(desk.database.row(RECOUNT).await, "0");
     fold_corrections(&pool, None).await.unwrap();
     assert_eq!(desk.database.row(RECOUNT).await, "0");
-    assert_eq!(desk.database.row("select count(*) from botticelli.meter_corrections").await, "0");
-    let running = "select bool_and(r.running = (select count(*) from botticelli.open_calls o where r.id = any (o.meters)))
+    assert_eq!(
+        desk.database
+            .row("select count(*) from botticelli.meter_corrections")
+            .await,
+        "0"
+    );
+    let running =
+        "select bool_and(r.running = (select count(*) from botticelli.open_calls o where r.id = any (o.meters)))
                    from botticelli.rate_buckets r";
     assert_eq!(desk.database.row(running).await, "t");
 }
@@ -249,7 +287,9 @@ async fn calls_that_are_reserved_together_are_decided_one_after_the_other() {
     let shape = |answers: Vec<Result<Reserved, _>>| -> Vec<bool> {
         answers
             .into_iter()
-            .map(|answer: Result<Reserved, botticelli_ledger::LedgerError>| matches!(answer.unwrap(), Reserved::Granted(_)))
+            .map(|answer: Result<Reserved, botticelli_ledger::LedgerError>| {
+                matches!(answer.unwrap(), Reserved::Granted(_))
+            })
             .collect()
     };
     let pool = &desk.database.pool;
@@ -271,12 +311,16 @@ async fn calls_that_are_reserved_together_are_decided_one_after_the_other() {
 /// Locks the only budget, so that whoever reserves waits.
 async fn lock_budgets(pool: &PgPool) -> sqlx::PgTransaction<'static> {
     let mut transaction = botticelli_database::transaction(pool).await.unwrap();
-    sqlx::query("select from botticelli.budget_usage for update").execute(&mut *transaction).await.unwrap();
+    sqlx::query("select from botticelli.budget_usage for update")
+        .execute(&mut *transaction)
+        .await
+        .unwrap();
     transaction
 }
 
 async fn until_somebody_waits(desk: &Desk) {
-    let waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+    let waiting =
+        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
     while desk.database.row(waiting).await == "0" {
         tokio::task::yield_now().await;
     }
@@ -316,7 +360,12 @@ async fn what_is_granted_to_a_caller_who_has_gone_away_is_given_back() {
     asked.abort();
     assert!(asked.await.unwrap_err().is_cancelled());
     lock.commit().await.unwrap();
-    desk.database.until("exists (select from botticelli.ended_calls where state = 'released')").await;
-    assert_eq!(desk.database.rows("select id from botticelli.open_calls").await, [first.to_string()]);
+    desk.database
+        .until("exists (select from botticelli.ended_calls where state = 'released')")
+        .await;
+    assert_eq!(
+        desk.database.rows("select id from botticelli.open_calls").await,
+        [first.to_string()]
+    );
     assert_eq!(desk.standing("fleet").await, "0|0|0|100|1|1000");
 }

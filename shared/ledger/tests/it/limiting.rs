@@ -381,6 +381,9 @@ async fn a_clock_that_was_far_ahead_for_a_moment_holds_nobody_up_for_long() {
         desk.settle(call, used(1, 1), 1).await;
     }
     let wait = desk.waits(&on(&limits, "12:05:00")).await;
-    assert_eq!((wait.why, wait.until), (WaitReason::RequestsPerDay, at("2026-11-28 00:00:00")));
+    assert_eq!(
+        (wait.why, wait.until),
+        (WaitReason::RequestsPerDay, at("2026-11-28 00:00:00"))
+    );
     desk.granted(&on(&limits, "2026-11-28 00:00:00")).await;
 }

@@ -3,8 +3,9 @@
 use std::num::{NonZeroU32, NonZeroU64};
 
 use botticelli_ledger::{
-    Budget, Charge, Dimension, JobAttempt, Ledger, Period, RateLimits, Reservation, Reserved, Scope, budget_standings, calls_of_job,
-    fail, fold_corrections, lose_calls_before, lose_expired_calls, open_calls, prune_calls, release, settled_call, usage_by,
+    Budget, Charge, Dimension, JobAttempt, Ledger, Period, RateLimits, Reservation, Reserved, Scope, budget_standings,
+    calls_of_job, fail, fold_corrections, lose_calls_before, lose_expired_calls, open_calls, prune_calls, release,
+    settled_call, usage_by,
 };
 
 use crate::{Desk, at, call_of, reservation, used};
@@ -36,8 +37,15 @@ async fn with_a_million_calls_on_record_nothing_reads_them_all() {
     let desk = Desk::new().await;
     desk.database.execute(HISTORY).await;
     // One session, so that its statistics are told in order; not the first plans, those that are kept.
-    let pool = sqlx::postgres::PgPoolOptions::new().max_connections(1).connect(&desk.database.url).await.unwrap();
-    sqlx::raw_sql("select pg_stat_force_next_flush()").execute(&pool).await.unwrap();
+    let pool = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(1)
+        .connect(&desk.database.url)
+        .await
+        .unwrap();
+    sqlx::raw_sql("select pg_stat_force_next_flush()")
+        .execute(&pool)
+        .await
+        .unwrap();
     let before = scans(&desk).await;
     let ledger = Ledger::new(pool.clone());
     for round in 0..8 {
@@ -72,24 +80,43 @@ async fn with_a_million_calls_on_record_nothing_reads_them_all() {
             }
         }
         assert_eq!(calls.len(), 2);
-        botticelli_ledger::settle(&mut *pool.acquire().await.unwrap(), calls[0], &used(1, 1), 1, None).await.unwrap();
+        botticelli_ledger::settle(&mut pool.acquire().await.unwrap(), calls[0], &used(1, 1), 1, None)
+            .await
+            .unwrap();
         fail(&pool, calls[1], "timeout", Charge::Unknown, None).await.unwrap();
         release(&pool, calls[1]).await.unwrap();
         ledger.reserve(of(5, "12:00:01")).await.unwrap();
-        lose_calls_before(&pool, JobAttempt { job: round, attempt: 6 }).await.unwrap();
+        lose_calls_before(&pool, JobAttempt { job: round, attempt: 6 })
+            .await
+            .unwrap();
         ledger.reserve(of(6, "12:00:02")).await.unwrap();
         lose_expired_calls(&pool, Some(at("13:00:00"))).await.unwrap();
-        assert_eq!(calls_of_job(&pool, round).await.unwrap().len(), if round == 0 { 5 } else { 6 });
+        assert_eq!(
+            calls_of_job(&pool, round).await.unwrap().len(),
+            if round == 0 { 5 } else { 6 }
+        );
         settled_call(&pool, round, "1/sketch").await.unwrap().unwrap();
         assert_eq!(open_calls(&pool, 10).await.unwrap(), []);
-        let days = usage_by(&pool, Dimension::Day, "2026-11-20".parse().unwrap(), "2026-11-21".parse().unwrap()).await.unwrap();
+        let days = usage_by(
+            &pool,
+            Dimension::Day,
+            "2026-11-20".parse().unwrap(),
+            "2026-11-21".parse().unwrap(),
+        )
+        .await
+        .unwrap();
         assert_eq!(days.iter().map(|day| day.calls).sum::<i64>(), 20_000);
-        budget_standings(&pool, Some("job-3"), Some(at("12:00:00"))).await.unwrap();
+        budget_standings(&pool, Some("job-3"), Some(at("12:00:00")))
+            .await
+            .unwrap();
         fold_corrections(&pool, None).await.unwrap();
         // Nothing of that age, and then the first day.
         prune_calls(&pool, 200, Some(at("12:00:00"))).await.unwrap();
     }
     prune_calls(&pool, 99, Some(at("12:00:00"))).await.unwrap();
-    sqlx::raw_sql("select pg_stat_force_next_flush()").execute(&pool).await.unwrap();
+    sqlx::raw_sql("select pg_stat_force_next_flush()")
+        .execute(&pool)
+        .await
+        .unwrap();
     assert_eq!(scans(&desk).await, before);
 }

@@ -1,7 +1,8 @@
 //! What is over for long goes, and its sums stay.
 
 use botticelli_ledger::{
-    Dimension, LedgerError, Period, Reservation, Scope, fold_corrections, lose_expired_calls, prune_calls, release, usage_by,
+    Dimension, LedgerError, Period, Reservation, Scope, fold_corrections, lose_expired_calls, prune_calls, release,
+    usage_by,
 };
 
 use crate::{Desk, at, calls, reservation, used};
@@ -39,14 +40,25 @@ async fn sums_by_day_are_the_same_after_their_calls_are_gone() {
     assert_eq!(before, ["2026-11-01|3|0|1|80|50|1154", "2026-11-20|1|0|0|10|5|77"]);
 
     assert!(prune_calls(pool, 7, Some(at("12:00:00"))).await.unwrap() > 0);
-    assert_eq!(desk.database.row("select count(*) from botticelli.ended_calls").await, "1", "that of the 20th, just a week old");
+    assert_eq!(
+        desk.database.row("select count(*) from botticelli.ended_calls").await,
+        "1",
+        "that of the 20th, just a week old"
+    );
     assert_eq!(desk.database.rows(DAYS).await, before);
     // What has not ended stays, and is added to the sums that are there.
     desk.settle(open, used(1, 1), 1).await;
     prune_calls(pool, 7, Some(at("12:00:00"))).await.unwrap();
     assert_eq!(desk.database.rows(DAYS).await[0], "2026-11-01|4|0|1|81|51|1155");
     assert_eq!(prune_calls(pool, 7, Some(at("12:00:00"))).await.unwrap(), 0);
-    let days = usage_by(pool, Dimension::Day, "2026-11-01".parse().unwrap(), "2026-11-01".parse().unwrap()).await.unwrap();
+    let days = usage_by(
+        pool,
+        Dimension::Day,
+        "2026-11-01".parse().unwrap(),
+        "2026-11-01".parse().unwrap(),
+    )
+    .await
+    .unwrap();
     assert_eq!(days[0].calls, 4);
 }
 
@@ -83,10 +95,17 @@ async fn the_end_of_a_call_whose_budget_is_gone_leaves_nothing_behind() {
     let call = desk.granted(&on("2026-11-01 12:00:00")).await;
     lose_expired_calls(pool, Some(at("2026-11-01 13:00:00"))).await.unwrap();
     fold_corrections(pool, None).await.unwrap();
-    desk.database.execute("delete from botticelli.budget_usage where scope <> 'fleet'").await;
+    desk.database
+        .execute("delete from botticelli.budget_usage where scope <> 'fleet'")
+        .await;
     desk.settle(call, used(10, 5), 77).await;
     fold_corrections(pool, None).await.unwrap();
-    assert_eq!(desk.database.row("select count(*) from botticelli.meter_corrections").await, "0");
+    assert_eq!(
+        desk.database
+            .row("select count(*) from botticelli.meter_corrections")
+            .await,
+        "0"
+    );
     assert_eq!(desk.standing("fleet").await, "15|1|77|0|0|0");
 }
 

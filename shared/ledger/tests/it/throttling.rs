@@ -8,6 +8,9 @@ use botticelli_ledger::{
 
 use crate::{Desk, at, call, reservation};
 
+/// What makes another call of one.
+type Change = fn(&mut Call);
+
 fn on(time: &str) -> Reservation {
     Reservation {
         at: Some(at(time)),
@@ -57,7 +60,7 @@ async fn it_holds_for_the_calls_that_it_covers_and_no_others() {
     let other_key = |call: &mut Call| call.key_name = "spare".to_owned();
     let other_model = |call: &mut Call| call.model = "mini".to_owned();
     let other_provider = |call: &mut Call| call.provider = "anthropic".to_owned();
-    let cases: [(RateScope, fn(&mut Call), bool); 12] = [
+    let cases: [(RateScope, Change, bool); 12] = [
         (RateScope::Provider, other_key, true),
         (RateScope::Provider, other_model, true),
         (RateScope::Provider, other_provider, false),
