@@ -15,6 +15,7 @@
     doc = "| [`Embedded`] | a small model inside this process: no key, no network |"
 )]
 //! | [`Scripted`] | prepared answers, for tests and demonstrations |
+//! | [`Replay`] | what a [`Recording`] of another backend holds |
 
 #[cfg(feature = "embedded")]
 mod embedded;
@@ -24,8 +25,10 @@ mod message;
 mod model;
 mod name_pattern;
 mod price;
+mod prompt_hash;
 mod provider;
 mod providers;
+mod recording;
 mod remote;
 mod scripted;
 mod usage;
@@ -39,5 +42,6 @@ pub use model::{Finish, LanguageModel, Remaining, Reply, ReplyFuture, Request, T
 pub use price::{Price, Prices};
 pub use provider::{MaxTokensField, ProviderOptions, SetupError, UnknownWire, Wire, open};
 pub use providers::{Providers, Route, RouteError, Routing, RoutingError};
+pub use recording::{Recording, RecordingError, Replay};
 pub use scripted::{Answer, Hold, Scripted};
 pub use usage::Usage;

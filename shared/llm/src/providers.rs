@@ -160,6 +160,16 @@ impl Providers {
         }
     }
 
+    /// The same, with every provider's client wrapped.
+    pub fn wrapped(mut self, wrap: impl Fn(Arc<dyn LanguageModel>) -> Arc<dyn LanguageModel>) -> Self {
+        self.models = self
+            .models
+            .into_iter()
+            .map(|(name, model)| (name, wrap(model)))
+            .collect();
+        self
+    }
+
     /// The names of the providers, in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.models.keys().map(String::as_str)

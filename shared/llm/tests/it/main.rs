@@ -9,6 +9,7 @@ mod embedded;
 mod embedded_files;
 mod peculiarities;
 mod questions;
+mod recording;
 mod scripted;
 mod speech;
 mod stub;
