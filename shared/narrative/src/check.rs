@@ -24,8 +24,6 @@ pub use diagnostic::{Diagnostic, Place, Severity};
 pub use refusal::NarrativeError;
 pub use surroundings::{CommandProblem, Commands, Files, Surroundings};
 
-pub(crate) use version::Fingerprint;
-
 use std::sync::Arc;
 
 use botticelli_toml_document::Reading;

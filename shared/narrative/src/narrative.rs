@@ -1,5 +1,6 @@
 //! A narrative that has been checked and can be played.
 
+mod description;
 mod question;
 
 pub use question::ModelChoice;
@@ -56,6 +57,8 @@ pub struct Act {
     pub(crate) stores_output: bool,
     /// Where it is written.
     pub(crate) place: Place,
+    /// The parts of its reply that texts ask for, as steps from its JSON; one without steps is the whole of that.
+    pub(crate) parts: BTreeSet<Vec<String>>,
     pub(crate) version: String,
 }
 
@@ -266,6 +269,13 @@ impl Narrative {
         })
     }
 
+    /// It and every narrative that playing it plays, at whatever depth.
+    pub fn with_composed(&self) -> Vec<&Self> {
+        let mut narratives = vec![self];
+        narratives.extend(self.composed().flat_map(Self::with_composed));
+        narratives
+    }
+
     /// The same of a run.
     pub(crate) fn planned_acts(&self) -> u64 {
         self.acts_of_a_round().saturating_mul(self.iterations(None).into())
@@ -324,6 +334,17 @@ impl Act {
             Answer::Schema(schema) => Some(Arc::clone(schema)),
             Answer::Text | Answer::TextOrJson | Answer::Json => None,
         }
+    }
+
+    /// Whether its reply must be JSON.
+    pub fn wants_json(&self) -> bool {
+        self.question()
+            .is_some_and(|question| matches!(question.answer, Answer::Json | Answer::Schema(_)))
+    }
+
+    /// The parts of its reply that texts of its narrative ask for, as steps from its JSON.
+    pub fn parts(&self) -> impl Iterator<Item = &[String]> {
+        self.parts.iter().map(Vec::as_slice)
     }
 
     /// The tables that it reads, in the order of its inputs.

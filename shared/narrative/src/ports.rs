@@ -110,7 +110,7 @@ pub struct PlannedCall<'a> {
     pub provider: &'a str,
     /// The model that is asked for; `None` when the provider has only one.
     pub model: Option<&'a str>,
-    /// A hash of everything that is sent: 16 hexadecimal digits of SHA-256.
+    /// [`Request::prompt_hash`](botticelli_llm::Request::prompt_hash) of what is sent.
     pub prompt_hash: &'a str,
     /// What the prompt will be counted as, estimated.
     pub input_tokens: u64,
@@ -328,7 +328,7 @@ pub struct ActRecord {
     pub calls: u32,
     /// Why the model stopped; `None` for an act that asked no model.
     pub finish: Option<Finish>,
-    /// A hash of what was sent: 16 hexadecimal digits of SHA-256.
+    /// [`Request::prompt_hash`](botticelli_llm::Request::prompt_hash) of the question, without what repairs added to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt_hash: Option<String>,
     /// Tables as they were written into the prompt, for later acts that name them.

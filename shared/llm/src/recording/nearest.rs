@@ -25,7 +25,10 @@ pub(super) fn difference(asked: &Asked, recorded: &Asked) -> String {
     let mut parts = Vec::new();
     if asked.system != recorded.system {
         let text = |asked: &Asked| asked.system.clone().unwrap_or_default();
-        parts.push(format!("the system prompt {}", where_apart(&text(asked), &text(recorded))));
+        parts.push(format!(
+            "the system prompt {}",
+            where_apart(&text(asked), &text(recorded))
+        ));
     }
     let differing = asked
         .messages
@@ -83,7 +86,11 @@ fn likeness(one: &HashMap<String, usize>, other: &HashMap<String, usize>) -> f64
         .filter_map(|(word, count)| other.get(word).map(|others| count.min(others)))
         .sum();
     let all: usize = one.values().chain(other.values()).sum();
-    if all == 0 { 0.0 } else { 2.0 * shared as f64 / all as f64 }
+    if all == 0 {
+        0.0
+    } else {
+        2.0 * shared as f64 / all as f64
+    }
 }
 
 fn text_of(said: &Said) -> String {

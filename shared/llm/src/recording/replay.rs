@@ -87,7 +87,11 @@ impl Replay {
         let near = match nearest(&asked, self.lines.iter().enumerate()) {
             None => "nothing in it is like it".to_owned(),
             Some((index, line)) => {
-                let step = line.step.as_ref().map(|step| format!(" of step `{step}`")).unwrap_or_default();
+                let step = line
+                    .step
+                    .as_ref()
+                    .map(|step| format!(" of step `{step}`"))
+                    .unwrap_or_default();
                 format!(
                     "the nearest is that{step} in line {}: {}",
                     index + 1,

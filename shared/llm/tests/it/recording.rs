@@ -33,7 +33,10 @@ impl Paper {
     }
 
     fn lines(&self) -> Vec<Value> {
-        self.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.text()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 }
 
@@ -166,7 +169,11 @@ async fn of_the_same_question_to_two_models_each_gets_its_own_answer() {
         model: Some(model.to_owned()),
         ..request("a")
     };
-    let (_, paper) = record(vec![Answer::text("of big"), Answer::text("of small")], &[to("big"), to("small")]).await;
+    let (_, paper) = record(
+        vec![Answer::text("of big"), Answer::text("of small")],
+        &[to("big"), to("small")],
+    )
+    .await;
     let replay = Replay::read("r.jsonl", &paper.text()).unwrap();
     assert_eq!(replay.generate(&to("small")).await.unwrap().text, "of small");
     assert_eq!(replay.generate(&to("huge")).await.unwrap().text, "of big");

@@ -19,9 +19,7 @@ use super::{
 };
 use crate::{
     document::{ActTable, CarouselEntry, SchemaEntry, Stage},
-    narrative::{
-        Act, Answer, Capture, Example, History, Input, InputSource, MediaInput, Narrative, Question, Repeat, Work,
-    },
+    narrative::{Act, Answer, Capture, Example, Input, InputSource, MediaInput, Narrative, Question, Repeat, Work},
     template::{Known, KnownAct, KnownReply, Template},
 };
 
@@ -73,7 +71,7 @@ impl<'a> Completer<'a> {
     /// The completed acts, with their versions.
     pub(super) fn finish(mut self) -> Vec<Act> {
         for act in &mut self.acts {
-            act.version = version_of_act(act);
+            act.version = Fingerprint::of(act.described());
         }
         self.acts
     }
@@ -112,6 +110,7 @@ impl<'a> Completer<'a> {
             read.collect::<Vec<_>>().into_iter().collect()
         });
         let must_be_json = known.must_be_json.take();
+        let parts = known.parts.take();
         drop(known);
         self.ask_for_json(&must_be_json);
         if table.is_some_and(|table| matches!(&table.extract_output, Some(extract) if !extract.get_ref())) {
@@ -127,8 +126,14 @@ impl<'a> Completer<'a> {
             captures: captures?,
             stores_output,
             place: page.place(&prepared.name.span()),
+            parts: BTreeSet::new(),
             version: String::new(),
         });
+        for (name, part) in parts {
+            if let Some(asked) = self.acts.iter_mut().find(|act| act.name == name) {
+                asked.parts.insert(part);
+            }
+        }
         Some(())
     }
 
@@ -404,88 +409,7 @@ fn capture(page: &Page<'_>, key: &Spanned<String>, path: &Spanned<String>) -> Op
     })
 }
 
-fn version_of_act(act: &Act) -> String {
-    let mut print = Fingerprint::new();
-    if let Some(when) = &act.when {
-        print.add("when", when.template().written());
-    }
-    if let Some(repeat) = &act.repeat {
-        print.add("iterations", repeat.iterations.to_le_bytes());
-        if let Some(until) = &repeat.until {
-            print.add("until", until.template().written());
-        }
-    }
-    match &act.work {
-        Work::Compose(narrative) => print.add("narrative", narrative.version()),
-        Work::Gather(inputs) => add_inputs(&mut print, inputs),
-        Work::Ask(question) => {
-            add_inputs(&mut print, &question.inputs);
-            add_question(&mut print, question);
-        }
-    }
-    print.finish()
-}
-
-fn add_question(print: &mut Fingerprint, question: &Question) {
-    if let Some(system) = &question.system {
-        print.add("system", system.written());
-    }
-    for example in &question.examples {
-        print.add("user", example.user.written());
-        print.add("assistant", example.assistant.written());
-    }
-    for choice in &question.models {
-        print.add_shown("provider", choice.provider.as_ref());
-        print.add_shown("model", choice.model.as_ref());
-    }
-    print.add_shown("temperature", question.temperature);
-    print.add_shown("top_p", question.top_p);
-    print.add_shown("seed", question.seed);
-    print.add_shown("max_tokens", question.max_tokens);
-    for stop in &question.stop {
-        print.add("stop", stop);
-    }
-    match &question.history {
-        History::Full => {}
-        History::None => print.add("history", "none"),
-        History::Last(count) => print.add("history", count.to_le_bytes()),
-        History::Acts(acts) => acts.iter().for_each(|act| print.add("history", act)),
-    }
-    print.add_shown("history_tokens", question.history_tokens);
-    match &question.answer {
-        Answer::Text => {}
-        Answer::TextOrJson => print.add("answer", "text or json"),
-        Answer::Json => print.add("answer", "json"),
-        Answer::Schema(schema) => print.add("schema", schema.to_string()),
-    }
-}
-
-fn add_inputs(print: &mut Fingerprint, inputs: &[Input]) {
-    for input in inputs {
-        match &input.source {
-            InputSource::Text(text) => print.add("text", text.written()),
-            InputSource::Media(MediaInput::Here(media)) => print.add("media", &media.bytes),
-            InputSource::Media(MediaInput::Fetch { url, .. }) => print.add("url", url.written()),
-            InputSource::Table(table) => print.add("table", format!("{:?} {:?}", table.query, table.format)),
-            InputSource::Command(command) => {
-                print.add(
-                    "command",
-                    format!("{} {} {:?}", command.platform, command.command, command.args),
-                );
-            }
-            InputSource::Narrative { narrative, .. } => print.add("narrative", narrative.version()),
-        }
-        print.add("retention", [input.retention as u8]);
-    }
-}
-
 /// The version of a narrative whose acts have theirs.
 pub(super) fn version_of_narrative(narrative: &Narrative) -> String {
-    let mut print = Fingerprint::new();
-    for act in &narrative.acts {
-        print.add("act", &act.name);
-        print.add("stage", act.stage.to_le_bytes());
-        print.add("version", &act.version);
-    }
-    print.finish()
+    Fingerprint::of(narrative.described())
 }

@@ -5,7 +5,6 @@ use tracing::Span;
 
 use super::{ActFailure, answer, answer::Usable};
 use crate::{
-    check::Fingerprint,
     narrative::{Answer, Budget, ModelChoice, Spend},
     ports::{PlannedCall, Ports, Receipt, Reserved, Route, Ticket},
 };
@@ -95,10 +94,10 @@ async fn ask_one(
     let route = ports.models.route(choice).map_err(ActFailure::NoModel)?;
     let mut request = asked.request.clone();
     request.model.clone_from(&route.name);
-    let prompt_hash = hash_of(&request);
+    let prompt_hash = request.prompt_hash();
     let mut repairs = asked.repairs;
     loop {
-        let ticket = reserve(ports, asked, &route, &request, &prompt_hash).await?;
+        let ticket = reserve(ports, asked, &route, &request).await?;
         tally.calls += 1;
         let result = call(ports, asked, &route, &request).await;
         let provider = route.model.provider();
@@ -148,7 +147,6 @@ async fn reserve(
     asked: &Asked<'_>,
     route: &Route<'_>,
     request: &Request,
-    prompt_hash: &str,
 ) -> Result<Ticket, ActFailure> {
     let media: u64 = request.messages.iter().flat_map(Message::media).map(|_| 1).sum();
     let planned = PlannedCall {
@@ -157,7 +155,7 @@ async fn reserve(
         step: asked.step,
         provider: route.model.provider(),
         model: route.name.as_deref(),
-        prompt_hash,
+        prompt_hash: &request.prompt_hash(),
         input_tokens: Usage::estimated(request, "").input_tokens + media * TOKENS_OF_A_MEDIUM,
         max_output_tokens: request.max_tokens,
         budget: asked.budget,
@@ -184,28 +182,4 @@ async fn call(ports: &Ports<'_>, asked: &Asked<'_>, route: &Route<'_>, request: 
     span.record("llm.tokens_in", reply.usage.input_tokens);
     span.record("llm.tokens_out", reply.usage.output_tokens);
     Ok(reply)
-}
-
-/// A hash of everything that is sent.
-fn hash_of(request: &Request) -> String {
-    let mut print = Fingerprint::new();
-    print.add_shown("model", request.model.as_ref());
-    if let Some(system) = &request.system {
-        print.add("system", system.as_bytes());
-    }
-    for message in &request.messages {
-        print.add("role", [message.role as u8]);
-        for text in message.texts() {
-            print.add("text", text);
-        }
-        for media in message.media() {
-            print.add("media", &media.bytes);
-        }
-    }
-    if let Some(schema) = &request.schema {
-        print.add("schema", schema.to_string());
-    }
-    print.add_shown("temperature", request.temperature);
-    print.add_shown("max_tokens", request.max_tokens);
-    print.finish()
 }

@@ -46,6 +46,8 @@ pub(crate) struct Known<'a> {
     pub(crate) environment: Option<&'a BTreeMap<String, Option<String>>>,
     /// The acts whose replies must be JSON, because a text asks for a part of them.
     pub(crate) must_be_json: RefCell<BTreeSet<String>>,
+    /// The parts of replies that texts ask for, by act.
+    pub(crate) parts: RefCell<BTreeSet<(String, Vec<String>)>>,
     /// What is fine and worth a word all the same.
     pub(crate) notes: RefCell<Vec<(Range<usize>, String)>>,
 }
@@ -284,6 +286,7 @@ impl Known<'_> {
         let name = act.name;
         let Some(first) = path.first() else { return Ok(()) };
         let path = if first == "json" { &path[1..] } else { path };
+        self.parts.borrow_mut().insert((name.to_owned(), path.to_vec()));
         match &act.reply {
             KnownReply::Text => Err(format!(
                 "the reply of act `{name}` is text, and has no parts; write `{{{{ {name} }}}}`"

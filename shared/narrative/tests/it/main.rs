@@ -5,6 +5,7 @@
 mod answers;
 mod carousels;
 mod conversations;
+mod descriptions;
 mod failures;
 mod fallbacks;
 mod filter_properties;
