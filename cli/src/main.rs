@@ -13,6 +13,7 @@ mod up;
 
 use std::{
     collections::HashMap,
+    fmt,
     io::{self, stderr},
     path::PathBuf,
     process::ExitCode,
@@ -52,7 +53,7 @@ enum Command {
     /// Look at the settings
     #[command(subcommand)]
     Config(config::Command),
-    /// Check or run a narrative
+    /// Check, run, test and compare narratives
     #[command(subcommand)]
     Narrative(narrative::Command),
 }
@@ -81,12 +82,27 @@ impl Place {
     }
 }
 
+/// Something is wrong, and all of it has been printed.
+#[derive(Debug)]
+struct AlreadySaid;
+
+impl fmt::Display for AlreadySaid {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("see above")
+    }
+}
+
+impl std::error::Error for AlreadySaid {}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let environment: HashMap<String, String> = std::env::vars().collect();
     let outcome = run(Cli::parse(), environment).await;
     if outcome.as_ref().is_err_and(nobody_reads) {
         return ExitCode::SUCCESS;
+    }
+    if outcome.as_ref().is_err_and(|error| error.is::<AlreadySaid>()) {
+        return ExitCode::FAILURE;
     }
     let outcome = outcome.map_err(|error| format!("{error:#}"));
     exit_code(&outcome, &mut stderr())

@@ -1,148 +1,133 @@
 //! `botticelli narrative`.
 
+mod check;
+mod diff;
+mod dry;
+mod placeholder;
+mod remarks;
+mod reports;
+mod run;
+mod test;
+
 use std::{
-    collections::HashMap,
-    io::{Write, stdout},
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, bail};
 use botticelli_lifecycle::Ending;
-use botticelli_narrative::{ActRecord, Audience, NarrativeFile, Ports, RunOptions};
-use botticelli_workers::{NoCheckpoints, PostTables, models, timeouts};
+use botticelli_narrative::{Diagnostic, NarrativeFile, Report, Severity, Surroundings};
+use botticelli_settings::Settings;
+use botticelli_workers::{NarrativeFiles, PlatformCommands};
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value};
 
-use crate::{Place, target};
+use crate::Place;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check a narrative file: keys, references, templates, ranges
-    Check {
-        /// The narrative file
-        file: PathBuf,
-    },
+    /// Check narrative files: keys, references, templates, ranges, commands, and tables where a database is at hand
+    Check(check::Arguments),
     /// Run a narrative and print each act's reply as it comes; nothing is stored
-    Run(Run),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Run {
-    /// The narrative file
-    file: PathBuf,
-    /// Which narrative of the file; may be left out when it has one
-    name: Option<String>,
-    /// A value for {{args.KEY}} in the prompts; may be given several times
-    #[arg(long = "arg", value_name = "KEY=VALUE", value_parser = key_value)]
-    args: Vec<(String, String)>,
-    /// Rounds of the carousel, instead of the narrative's own number
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    iterations: Option<u32>,
-    /// Seed of the model's random numbers
-    #[arg(long)]
-    seed: Option<u64>,
-    #[command(flatten)]
-    place: Place,
-}
-
-fn key_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text
-        .split_once('=')
-        .ok_or_else(|| format!("`{text}` is not KEY=VALUE"))?;
-    Ok((key.to_owned(), value.to_owned()))
+    Run(Box<run::Arguments>),
+    /// Run tests of narratives, from recordings or with the configured models
+    Test(test::Arguments),
+    /// Compare two versions of a narrative file by what models see of them
+    Diff(diff::Arguments),
 }
 
 pub(crate) async fn run(command: Command, environment: HashMap<String, String>) -> Result<Ending> {
     match command {
-        Command::Check { file } => check(&file),
-        Command::Run(run) => play(run, environment).await,
+        Command::Check(arguments) => check::run(arguments, environment).await,
+        Command::Run(arguments) => run::run(*arguments, environment).await,
+        Command::Test(arguments) => test::run(arguments, environment).await,
+        Command::Diff(arguments) => diff::run(&arguments, environment),
     }
 }
 
-fn read(file: &Path) -> Result<NarrativeFile> {
-    let path = file.display().to_string();
-    let text = std::fs::read_to_string(file).with_context(|| format!("narrative file `{path}` cannot be read"))?;
-    Ok(botticelli_narrative::parse(&path, &text)?)
+/// What narratives may refer to.
+#[derive(Debug, Clone, Args)]
+struct Reach {
+    /// Directory in which files that narratives bring are looked for, besides their own; `[narratives] root` unless given
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Variable of the environment that narratives may use, besides those of `[narratives] env`; may be given several times
+    #[arg(long = "env", value_name = "NAME")]
+    variables: Vec<String>,
+    #[command(flatten)]
+    place: Place,
 }
 
-fn check(file: &Path) -> Result<Ending> {
-    let narratives = read(file)?;
-    let names: Vec<String> = narratives.names().map(str::to_owned).collect();
-    writeln!(stdout(), "{} is fine: {}", file.display(), names.join(", "))?;
-    Ok(Ending::Clean)
+/// What narratives may refer to, looked up.
+struct Surround {
+    settings: Settings,
+    root: Option<PathBuf>,
+    environment: BTreeMap<String, Option<String>>,
 }
 
-async fn play(run: Run, environment: HashMap<String, String>) -> Result<Ending> {
-    let narrative = read(&run.file)?.narrative(run.name.as_deref())?;
-    let arguments = run.place.arguments();
-    let data_dir = arguments.data_dir(&environment)?;
-    let settings = arguments.settings(environment.clone())?;
-    #[cfg(feature = "embedded-llm")]
-    botticelli_workers::confine_model(&settings, &environment)?;
-    let models = models(&settings, &data_dir)?;
-    // A narrative that reads no table runs without any database.
-    let pool = target::migrated_pool(&arguments, environment).await.ok();
-    let tables = PostTables {
-        pool: pool.as_ref(),
-        ..PostTables::default()
-    };
-    let printer = Printer::default();
-    let ports = Ports {
-        tables: &tables,
-        audience: &printer,
-        ..Ports::bare(&models, &NoCheckpoints)
-    };
-    let options = RunOptions {
-        args: run
-            .args
-            .into_iter()
-            .map(|(key, value)| (key, Value::from(value)))
-            .collect::<Map<_, _>>(),
-        seed: run.seed,
-        iterations: run.iterations,
-        ..RunOptions::new(timeouts(&settings))
-    };
-    let played = botticelli_narrative::run(&narrative, &ports, &options).await;
-    let played = played.map_err(|error| anyhow!(error))?;
-    if let Some(error) = printer.into_error() {
-        return Err(error).context("a reply could not be printed");
-    }
-    if played.failures.is_empty() {
-        return Ok(Ending::Clean);
-    }
-    Err(anyhow!("some rounds failed: {}", played.failures.join("; ")))
+/// A narrative file and what is to be said about it.
+struct Examined {
+    /// As it was given.
+    path: PathBuf,
+    text: String,
+    report: Report,
+    files: NarrativeFiles,
 }
 
-/// Prints each act's reply as it comes.
-#[derive(Default)]
-struct Printer {
-    /// The first failure to print.
-    failed: Mutex<Option<std::io::Error>>,
-}
-
-impl Printer {
-    fn into_error(self) -> Option<std::io::Error> {
-        self.failed.into_inner().unwrap_or_else(PoisonError::into_inner)
+impl Reach {
+    fn look(&self, environment: &HashMap<String, String>) -> Result<Surround> {
+        let settings = self.place.arguments().settings(environment.clone())?;
+        let configured = settings.narratives.root.as_ref().map(|root| settings.resolve(root));
+        let mut variables = settings.narratives.environment().clone();
+        let given = self.variables.iter();
+        variables.extend(given.map(|name| (name.clone(), environment.get(name).cloned())));
+        Ok(Surround {
+            root: self.root.clone().or(configured),
+            environment: variables,
+            settings,
+        })
     }
 }
 
-impl Audience for Printer {
-    fn ended(&self, _: &str, record: &ActRecord, _: bool) {
-        let shown = writeln!(
-            stdout(),
-            "== {} / {} ({}, {} tokens)\n{}\n",
-            record.narrative,
-            record.act,
-            record.model.as_deref().unwrap_or("no model"),
-            record.usage.output_tokens,
-            record.reply
-        );
-        if let Err(error) = shown {
-            self.failed
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .get_or_insert(error);
+impl Surround {
+    /// Reads and checks a narrative file.
+    fn examine(&self, path: &Path) -> Result<Examined> {
+        let shown = path.display().to_string();
+        let text = std::fs::read_to_string(path).with_context(|| format!("narrative file `{shown}` cannot be read"))?;
+        let files = NarrativeFiles::of(path, self.root.as_deref())?;
+        let surroundings = Surroundings {
+            files: Some(&files),
+            commands: Some(&PlatformCommands),
+            environment: Some(&self.environment),
+        };
+        Ok(Examined {
+            path: path.to_owned(),
+            report: botticelli_narrative::check(&shown, &text, &surroundings),
+            text,
+            files,
+        })
+    }
+
+    /// The narratives of a file that may have no mistake.
+    fn open(&self, path: &Path) -> Result<NarrativeFile> {
+        let Report { diagnostics, file } = self.examine(path)?.report;
+        match file {
+            Some(file) => Ok(file),
+            None => bail!("{}", errors(&diagnostics)),
         }
     }
+
+    /// The variables of the environment that narratives may use and that are set.
+    fn variables(&self) -> BTreeMap<String, String> {
+        let set = self.environment.iter();
+        set.filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
+            .collect()
+    }
+}
+
+/// Every error, one in a line.
+fn errors(diagnostics: &[Diagnostic]) -> String {
+    let errors = diagnostics
+        .iter()
+        .filter(|diagnostic| diagnostic.severity == Severity::Error);
+    errors.map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
