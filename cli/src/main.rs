@@ -101,7 +101,7 @@ async fn main() -> ExitCode {
     if outcome.as_ref().is_err_and(nobody_reads) {
         return ExitCode::SUCCESS;
     }
-    if outcome.as_ref().is_err_and(|error| error.is::<AlreadySaid>()) {
+    if outcome.as_ref().is_err_and(anyhow::Error::is::<AlreadySaid>) {
         return ExitCode::FAILURE;
     }
     let outcome = outcome.map_err(|error| format!("{error:#}"));

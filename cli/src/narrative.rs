@@ -40,7 +40,7 @@ pub(crate) async fn run(command: Command, environment: HashMap<String, String>) 
         Command::Check(arguments) => check::run(arguments, environment).await,
         Command::Run(arguments) => run::run(*arguments, environment).await,
         Command::Test(arguments) => test::run(arguments, environment).await,
-        Command::Diff(arguments) => diff::run(&arguments, environment),
+        Command::Diff(arguments) => diff::run(&arguments, &environment),
     }
 }
 

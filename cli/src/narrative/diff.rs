@@ -65,8 +65,8 @@ struct KeyChange {
     new: Option<String>,
 }
 
-pub(super) fn run(arguments: &Arguments, environment: HashMap<String, String>) -> Result<Ending> {
-    let surround = arguments.reach.look(&environment)?;
+pub(super) fn run(arguments: &Arguments, environment: &HashMap<String, String>) -> Result<Ending> {
+    let surround = arguments.reach.look(environment)?;
     let (old, new) = (surround.open(&arguments.old)?, surround.open(&arguments.new)?);
     let (old, new) = (every_narrative(&old), every_narrative(&new));
     let changes: Vec<NarrativeChange<'_>> = pairs(&old, &new, Narrative::name)

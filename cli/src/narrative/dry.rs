@@ -203,7 +203,7 @@ impl Rehearsal {
     fn call_in_words(&self, call: &Call, request: &Request) -> String {
         let mut words = format!("provider `{}`", call.provider);
         match &call.model {
-            Some(model) => words.push_str(&format!(" for model `{model}`")),
+            Some(model) => drop(write!(words, " for model `{model}`")),
             None => words.push_str(" for its own model"),
         }
         let _ = write!(words, ", about {} tokens in", call.input_tokens);

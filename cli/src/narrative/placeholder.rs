@@ -165,7 +165,8 @@ fn text(schema: &Value, name: &str) -> String {
         Some("email") => "nobody@example.org".to_owned(),
         _ => format!("({name})"),
     };
-    let padding = std::iter::repeat('.').take(
+    let padding = std::iter::repeat_n(
+        '.',
         limit("minLength")
             .unwrap_or(0)
             .min(100_000)

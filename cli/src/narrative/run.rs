@@ -24,6 +24,7 @@ use sqlx::PgPool;
 use super::{
     Reach, Surround,
     dry::{Rehearsal, RehearsedState},
+    remarks::tame,
     reports::{Reports, Showing, outcome},
 };
 use crate::{AlreadySaid, target};
@@ -157,14 +158,13 @@ pub(super) async fn run(arguments: Arguments, environment: HashMap<String, Strin
         let configured = models(&surround.settings, &data_dir);
         return rehearse(&arguments, &surround, &narrative, &options, configured, pool.as_ref()).await;
     }
-    let cast = match &arguments.replay {
-        Some(file) => Cast::replayed(file)?,
-        None => {
-            #[cfg(feature = "embedded-llm")]
-            botticelli_workers::confine_model(&surround.settings, &environment)?;
-            let data_dir = process.data_dir(&environment)?;
-            Cast::configured(models(&surround.settings, &data_dir)?, arguments.record.as_deref())?
-        }
+    let cast = if let Some(file) = &arguments.replay {
+        Cast::replayed(file)?
+    } else {
+        #[cfg(feature = "embedded-llm")]
+        botticelli_workers::confine_model(&surround.settings, &environment)?;
+        let data_dir = process.data_dir(&environment)?;
+        Cast::configured(models(&surround.settings, &data_dir)?, arguments.record.as_deref())?
     };
     let showing = match (arguments.json, stdout().is_terminal() && !arguments.no_stream) {
         (true, _) => Showing::Nothing,
@@ -279,7 +279,7 @@ async fn rehearse(
         outcome["warning"] = warning.into();
         writeln!(out, "{}", to_string_pretty(&outcome)?)?;
     } else {
-        write!(out, "{}", rehearsal.in_words())?;
+        write!(out, "{}", tame(&rehearsal.in_words()))?;
         if let Some(warning) = warning {
             writeln!(out, "warning: {warning}")?;
         }

@@ -7,6 +7,7 @@ mod stage;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fmt::Write as _,
     io::{IsTerminal, Write, stdout},
     path::PathBuf,
 };
@@ -409,9 +410,10 @@ impl Outcome<'_> {
         let mut text = format!("{} {file}: {name}\n", paint("FAIL", "31"));
         for Failure { step, why, reply } in &self.failures {
             let of_step = step.as_ref().map(|step| format!("`{step}` ")).unwrap_or_default();
-            text.push_str(&format!("     {of_step}{}\n", tame(why).replace('\n', "\n     ")));
+            // Writing into a text cannot fail.
+            let _ = writeln!(text, "     {of_step}{}", tame(why).replace('\n', "\n     "));
             if let Some(reply) = reply {
-                text.push_str(&format!("     | {}\n", short(reply)));
+                let _ = writeln!(text, "     | {}", short(reply));
             }
         }
         text

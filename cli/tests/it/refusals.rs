@@ -192,20 +192,6 @@ model_file = "no.gguf""#,
 const NARRATIVE: &str = "config/narratives/discord/generation_carousel.toml";
 
 #[tokio::test]
-async fn an_act_that_the_narrative_does_not_have_is_refused_with_its_place() {
-    let folder = Folder::with(SETTINGS);
-    let narrative = "toc = [\"idea\", \"pots\"]\n[narrative]\nname = \"n\"\ndescription = \"d\"\n[acts]\n\
-                     idea = \"Say something.\"\npost = \"Write {{idea}}.\"\n";
-    fs::write(folder.path("n.toml"), narrative).unwrap();
-    let file = folder.path("n.toml");
-    let args = ["narrative", "check", file.to_str().unwrap()];
-    assert_eq!(
-        folder.refusal(PathBuf::from(CLI), &args, None).await,
-        "error: `~/n.toml`:1:16: unknown act `pots`; did you mean `post`?"
-    );
-}
-
-#[tokio::test]
 async fn an_actor_that_is_not_there_is_refused_with_those_that_are() {
     let folder = Folder::with(SETTINGS);
     assert_eq!(

@@ -72,7 +72,7 @@ impl Replay {
         let found = fresh()
             .find(|(_, line)| line.model == request.model)
             .or_else(|| fresh().next())
-            .or_else(|| of_request().last());
+            .or_else(|| of_request().next_back());
         match found {
             Some((index, line)) => {
                 used.insert(index);

@@ -66,7 +66,7 @@ async fn a_call_is_a_line_with_its_hash_its_prompt_and_its_reply() {
         schema: Some(json!({"type": "object"}).into()),
         ..request("Name a habit.")
     };
-    let (said, paper) = record(vec![Answer::text(r#"{"habit": "tea"}"#)], &[asked.clone()]).await;
+    let (said, paper) = record(vec![Answer::text(r#"{"habit": "tea"}"#)], std::slice::from_ref(&asked)).await;
     let reply = said[0].as_ref().unwrap();
     assert_eq!(
         paper.lines(),
@@ -118,7 +118,7 @@ async fn a_file_is_recorded_by_its_hash_alone() {
         messages: vec![Message::of(Role::User, [Part::Media(media.into())])],
         ..request("")
     };
-    let (_, paper) = record(vec![Answer::text("a picture")], &[asked.clone()]).await;
+    let (_, paper) = record(vec![Answer::text("a picture")], std::slice::from_ref(&asked)).await;
     // From FIPS 180-2, appendix B.1.
     let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert_eq!(
