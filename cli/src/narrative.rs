@@ -11,6 +11,7 @@ mod test;
 
 use std::{
     collections::{BTreeMap, HashMap},
+    io::{Write, stdout},
     path::{Path, PathBuf},
 };
 
@@ -27,6 +28,8 @@ use crate::Place;
 pub(crate) enum Command {
     /// Check narrative files: keys, references, templates, ranges, commands, and tables where a database is at hand
     Check(check::Arguments),
+    /// Print the JSON schema of narrative files, for editors
+    Schema,
     /// Run a narrative and print each act's reply as it comes; nothing is stored
     Run(Box<run::Arguments>),
     /// Run tests of narratives, from recordings or with the configured models
@@ -41,6 +44,10 @@ pub(crate) async fn run(command: Command, environment: HashMap<String, String>) 
         Command::Run(arguments) => run::run(*arguments, environment).await,
         Command::Test(arguments) => test::run(arguments, environment).await,
         Command::Diff(arguments) => diff::run(&arguments, &environment),
+        Command::Schema => {
+            writeln!(stdout(), "{:#}", botticelli_narrative::json_schema())?;
+            Ok(Ending::Clean)
+        }
     }
 }
 

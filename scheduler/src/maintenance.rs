@@ -165,7 +165,7 @@ impl Maintenance {
             make_partitions(&self.pool).await?;
             self.free_what_ended_jobs_hold().await?;
             lose_expired_calls(&self.pool, None).await?;
-            fold_corrections(&self.pool).await?;
+            fold_corrections(&self.pool, None).await?;
             self.report().await?;
         }
         Ok(())

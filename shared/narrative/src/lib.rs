@@ -27,6 +27,7 @@
 mod check;
 mod document;
 mod executor;
+mod json_schema;
 mod narrative;
 mod ports;
 mod table;
@@ -37,6 +38,7 @@ pub use check::{
     check, open, parse,
 };
 pub use executor::{ActFailure, NarrativeRun, Output, PARALLELISM, RunError, RunOptions, run};
+pub use json_schema::json_schema;
 pub use narrative::{Act, Budget, Carousel, ModelChoice, Narrative, Spend, Target};
 pub use ports::{
     ActRecord, Audience, Checkpoints, CommandCall, CommandRunner, Ledger, MediaFetcher, Models, NoLedger, Nothing,

@@ -16,12 +16,31 @@ pub(super) fn advice(table: &str, key: &str) -> Option<&'static str> {
         "guild_id" | "channel_id" | "message_id" if in_act && table.ends_with(']') => {
             "arguments of a command belong in `args`, or in `[bots.NAME]`"
         }
+        "target_table" | "output" if in_narrative => "name the table that the output belongs to in `target`",
         "title" | "author" | "version" | "tags" if in_narrative => "say it in `description`",
         "metadata" if table.is_empty() => "write `[narrative]` with `name` and `description`",
         "steps" if table.is_empty() => "write each step as `[acts.NAME]`, and their order in `toc`",
         "name" | "skip_content_generation" if table.is_empty() => "it belongs in `[narrative]`",
         "role" if in_act => "write what the system says in `system`, and the rest in `prompt` or `input`",
         "temperature" | "max_tokens" | "model" if table.is_empty() => "it belongs in `[narrative]` or in an act",
+        _ => return None,
+    };
+    Some(advice)
+}
+
+/// What to write in place of the list that makes the value at the dotted path `key` wrong.
+pub(super) fn advice_on_list(key: &str) -> Option<&'static str> {
+    let (name, index) = key.split_once('[')?;
+    if !index.ends_with(']') {
+        return None;
+    }
+    let advice = match name {
+        "acts" => "write each act as `[acts.NAME]`, and their order in `toc`",
+        "narrative" | "narratives" => "write `[narrative]` with `name`, or `[narrative.NAME]` for each of several",
+        "tables" => "write each table as `[tables.NAME]`",
+        "bots" => "write each command as `[bots.NAME]`",
+        "media" => "write each of them as `[media.NAME]`",
+        "schemas" => "write each schema as `[schemas.NAME]`",
         _ => return None,
     };
     Some(advice)

@@ -53,6 +53,11 @@ impl<'a> Page<'a> {
         })
     }
 
+    /// The same of any part of any act.
+    pub(super) fn has_left_out_of_acts(&self) -> bool {
+        self.has_left_out("acts") || self.left_out.iter().any(|gone| gone.contains(".acts."))
+    }
+
     pub(super) fn place(&self, span: &Range<usize>) -> Place {
         let start = self.text.floor_char_boundary(span.start);
         let line = self.lines.partition_point(|begin| *begin <= start);
@@ -153,7 +158,14 @@ impl<'a> Page<'a> {
                 None => ("unknown-key", mistake.detail(), None),
             },
             TomlError::MissingKey { .. } => ("missing-key", mistake.detail(), None),
-            TomlError::Value { .. } => ("wrong-value", mistake.detail(), None),
+            TomlError::Value { key, .. } => match super::advice::advice_on_list(key) {
+                Some(advice) => {
+                    let name = key.split('[').next().unwrap_or_default();
+                    let message = format!("`{name}` is a list here, and must be a table");
+                    ("wrong-value", message, Some(advice.to_owned()))
+                }
+                None => ("wrong-value", mistake.detail(), None),
+            },
             _ => ("syntax", mistake.detail(), None),
         };
         Diagnostic {

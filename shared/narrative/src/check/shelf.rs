@@ -142,6 +142,10 @@ impl<'a> Shelf<'a> {
 
     /// Warns of named parts that no act refers to.
     pub(super) fn warn_of_unused(&self) {
+        // An act that could not be read may be the one.
+        if self.page.has_left_out_of_acts() {
+            return;
+        }
         let used = self.used.borrow();
         let document = self.document;
         let named = [

@@ -5,6 +5,7 @@
 //! | `${NAME}` | `{{ NAME }}` |
 //! | `env:VAR`, and `VAR` in capitals | `env["VAR"]` |
 //! | `state:some.key` | `state["some.key"]` |
+//! | `ENV:VAR`, `STATE:KEY` | the same two |
 //! | `$${` | `${`, literally |
 
 use std::ops::Range;
@@ -276,8 +277,8 @@ impl<'a> Writer<'a> {
         }
         let name = &self.text[word.range.clone()];
         let scope = match name {
-            "env" => Some("env"),
-            "state" => Some("state"),
+            "env" | "ENV" => Some("env"),
+            "state" | "STATE" => Some("state"),
             _ => None,
         };
         let after = &self.text[word.range.end..end];

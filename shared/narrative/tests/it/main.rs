@@ -13,6 +13,7 @@ mod filters;
 mod histories;
 mod hostile_documents;
 mod inputs;
+mod json_schema;
 mod loading;
 mod references;
 mod refusals;

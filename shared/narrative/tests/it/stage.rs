@@ -73,6 +73,7 @@ impl Stage {
         let narrative = open("test.toml", text, &surroundings)
             .and_then(|file| file.narrative(name))
             .unwrap();
+        crate::json_schema::must_accept(text);
         let models = OneModel(self);
         let ports = Ports {
             tables: self,

@@ -128,7 +128,10 @@ fn test(reader: &mut Reader<'_>) -> Parsed<Test> {
             .into_iter()
             .any(|operand| matches!(operand, Operand::Column(_)));
         if !has_column {
-            return Err(reader.refuse_at(start, "expected a column on one side"));
+            return Err(reader.refuse_at(
+                start,
+                "expected a column on one side: without one a test holds of every row, or of none",
+            ));
         }
         return Ok(Test::Compare {
             left,
