@@ -178,7 +178,8 @@ async fn once(way: Way, pool: &PgPool, desk: &Desk, one: &Reservation) -> anyhow
             output_tokens: 300,
             ..Usage::default()
         };
-        settle(&mut pool.acquire().await?, call, &usage, 1500, Some("request")).await?;
+        let mut connection = pool.acquire().await?;
+        settle(&mut connection, call, &usage, 1500, Some("request")).await?;
     }
     Ok(())
 }
