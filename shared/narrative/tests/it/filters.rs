@@ -188,7 +188,11 @@ fn anything_else_is_refused_where_it_stands_with_what_was_expected() {
         ("(a = 1", 6, "expected `and`, `or` or `)`"),
         ("()", 1, "expected a column"),
         ("not", 3, "expected a column"),
-        ("1 = 1", 0, "expected a column on one side"),
+        (
+            "1 = 1",
+            0,
+            "expected a column on one side: without one a test holds of every row, or of none",
+        ),
         ("true", 4, "expected one of = != <> < <= > >= behind a value"),
         ("1 in (a)", 2, "expected one of = != <> < <= > >= behind a value"),
         ("a", 1, "expected an operator"),
