@@ -78,7 +78,7 @@ pub(crate) async fn run(options: &Ledger, pool: &PgPool) -> anyhow::Result<()> {
     let pool = PgPoolOptions::new()
         .max_connections(options.connections)
         .min_connections(options.connections)
-        .acquire_timeout(Duration::from_secs(60))
+        .acquire_timeout(Duration::from_mins(1))
         .after_connect(|connection, _| Box::pin(limit_session(connection)))
         .connect_with((*pool.connect_options()).clone())
         .await?;
@@ -131,9 +131,9 @@ async fn measure(way: Way, options: &Ledger, pool: &PgPool) -> anyhow::Result<(f
         tasks.spawn(async move {
             let mut samples = Vec::new();
             while Instant::now() < end {
-                let began = Instant::now();
+                let start = Instant::now();
                 once(way, &pool, &desk, &one).await?;
-                samples.push(began.elapsed());
+                samples.push(start.elapsed());
             }
             anyhow::Ok(samples)
         });
