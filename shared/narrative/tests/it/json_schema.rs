@@ -52,7 +52,7 @@ fn the_shipped_narratives_name_it_and_satisfy_it() {
 }
 
 /// Every table of the format: a document with the key `zzzzzzzzzzzz` in it, and where the schema describes it.
-const TABLES: [(&str, &str); 18] = [
+const TABLES: [(&str, &str); 19] = [
     ("zzzzzzzzzzzz = 1\n", "/properties"),
     (
         "[narrative]\nname = 'n'\nzzzzzzzzzzzz = 1\n",
@@ -89,6 +89,7 @@ const TABLES: [(&str, &str); 18] = [
         "[config.c]\nzzzzzzzzzzzz = 1\n",
         "/properties/config/additionalProperties/properties",
     ),
+    ("[media.m]\nzzzzzzzzzzzz = 1\n", "/$defs/media/properties"),
 ];
 
 /// The keys that the reader offers in place of one that it does not know.
@@ -107,14 +108,97 @@ fn accepted(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_table_has_exactly_the_keys_that_the_reader_accepts() {
-    for (text, place) in TABLES
-        .into_iter()
-        .chain([("[media.m]\nzzzzzzzzzzzz = 1\n", "/$defs/media/properties")])
-    {
+    for (text, place) in TABLES {
         let described = SCHEMA.pointer(place).and_then(Value::as_object);
         let described: BTreeSet<String> = described.unwrap_or_else(|| panic!("{place}")).keys().cloned().collect();
         assert_eq!(described, accepted(text), "{text}");
         assert!(!objections(text).is_empty(), "{text}");
+    }
+}
+
+/// Every number of the format: a document with `zzz` in its place, and where the schema describes it.
+const NUMBERS: [(&str, &str); 17] = [
+    ("temperature = zzz\n", "/$defs/narrative/properties/temperature"),
+    ("top_p = zzz\n", "/$defs/narrative/properties/top_p"),
+    ("max_tokens = zzz\n", "/$defs/narrative/properties/max_tokens"),
+    ("seed = zzz\n", "/$defs/narrative/properties/seed"),
+    ("history = zzz\n", "/$defs/history/anyOf/1"),
+    ("history_tokens = zzz\n", "/$defs/narrative/properties/history_tokens"),
+    ("repairs = zzz\n", "/$defs/narrative/properties/repairs"),
+    (
+        "carousel = { iterations = zzz }\n",
+        "/$defs/carousel/properties/iterations",
+    ),
+    (
+        "carousel = { iterations = 1, estimated_tokens_per_iteration = zzz }\n",
+        "/$defs/carousel/properties/estimated_tokens_per_iteration",
+    ),
+    (
+        "budget = { rpm_multiplier = zzz }\n",
+        "/$defs/budget/properties/rpm_multiplier",
+    ),
+    ("spend = { tokens = zzz }\n", "/$defs/spend/properties/tokens"),
+    ("spend = { calls = zzz }\n", "/$defs/spend/properties/calls"),
+    ("spend = { usd = zzz }\n", "/$defs/spend/properties/usd"),
+    (
+        "[tables.t]\ntable_name = 't'\nlimit = zzz\n",
+        "/$defs/table/properties/limit",
+    ),
+    (
+        "[tables.t]\ntable_name = 't'\noffset = zzz\n",
+        "/$defs/table/properties/offset",
+    ),
+    (
+        "[tables.t]\ntable_name = 't'\nsample = zzz\n",
+        "/$defs/table/properties/sample",
+    ),
+    (
+        "[bots.b]\nplatform = 'p'\ncommand = 'c'\ncache_duration = zzz\n",
+        "/$defs/bot/properties/cache_duration",
+    ),
+];
+
+/// A number with its sign, and no fraction where it has none.
+fn written(number: f64) -> String {
+    let text = number.to_string();
+    text.strip_suffix(".0").unwrap_or(&text).to_owned()
+}
+
+#[test]
+fn every_number_has_the_range_that_the_reader_accepts() {
+    for (rest, place) in NUMBERS {
+        let schema = SCHEMA.pointer(place).unwrap_or_else(|| panic!("{place}"));
+        let bound = |key: &str| schema.get(key).and_then(Value::as_f64);
+        let most = bound("maximum").unwrap();
+        let mut cases = vec![(most, true), (most + 1.0, false)];
+        match (bound("minimum"), bound("exclusiveMinimum")) {
+            (Some(least), _) => cases.extend([(least, true), (least - 1.0, false)]),
+            (None, above) => cases.extend([(above.unwrap(), false)]),
+        }
+        for (number, is_fine) in cases {
+            let text = format!("[narrative.n]\ntoc = ['a']\n{rest}[acts]\na = 'A'\n").replace("zzz", &written(number));
+            let report = check("n.toml", &text, &Surroundings::default());
+            let accepted = report.diagnostics.iter().all(|remark| remark.code != "out-of-range");
+            assert_eq!(accepted, is_fine, "{text}{:?}", report.diagnostics);
+            assert_eq!(objections(&text).is_empty(), is_fine, "{text}");
+        }
+    }
+}
+
+#[test]
+fn every_word_of_a_choice_is_one_that_the_reader_accepts() {
+    for (key, codes) in [
+        ("type", "unknown-type"),
+        ("history_retention", "wrong-value"),
+        ("format", "unknown-format"),
+    ] {
+        let choices = &SCHEMA["$defs"]["input_table"]["properties"][key]["enum"];
+        for choice in choices.as_array().unwrap() {
+            let other = if key == "type" { "" } else { "table_name = 't', " };
+            let text = format!("[narrative.n]\ntoc = ['a']\n[acts.a]\ninput = [{{ {other}{key} = {choice} }}]\n");
+            let report = check("n.toml", &text, &Surroundings::default());
+            assert!(report.diagnostics.iter().all(|remark| remark.code != codes), "{text}");
+        }
     }
 }
 
@@ -125,12 +209,8 @@ fn every_key_is_described() {
             for (key, property) in properties {
                 let target = property.get("$ref").and_then(Value::as_str);
                 let target = target.and_then(|target| SCHEMA.pointer(target.trim_start_matches('#')));
-                let described = [Some(property), target].into_iter().flatten();
-                if described
-                    .filter_map(|schema| schema.get("description"))
-                    .next()
-                    .is_none()
-                {
+                let mut described = [Some(property), target].into_iter().flatten();
+                if !described.any(|schema| schema.get("description").is_some()) {
                     bare.push(format!("{place}.{key}"));
                 }
             }
