@@ -255,3 +255,10 @@ async fn the_check_of_the_settings_says_everything_that_is_wrong_with_narratives
         assert!(said.stderr.contains(part), "{}", said.stderr);
     }
 }
+
+#[tokio::test]
+async fn the_schema_for_editors_is_the_shipped_one() {
+    let said = Studio::with(&[]).narrative(&["schema"]).await.ended(0);
+    let shipped = include_str!("../../../config/narratives/narrative.schema.json");
+    assert_eq!(said.stdout, shipped);
+}

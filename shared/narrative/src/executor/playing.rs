@@ -275,8 +275,11 @@ impl Player<'_> {
                 *own = played.reply.clone();
             }
             seen.turns.extend(played.turn.clone());
+            let is_skipped = played.record.as_ref().is_some_and(|(_, record)| record.is_skipped);
+            // An act that was passed over has said nothing that a condition could be about.
             let is_over = match &repeat.until {
-                None => false,
+                None => is_skipped,
+                Some(_) if is_skipped => true,
                 Some(until) => {
                     let state = self.state();
                     let holds = until.holds(&self.values(&seen, &seen.tables, &state, repetition));
@@ -288,12 +291,11 @@ impl Player<'_> {
                     })?
                 }
             };
-            let is_skipped = played.record.as_ref().is_some_and(|(_, record)| record.is_skipped);
             last = Some(Played {
                 outputs: Vec::new(),
                 ..played
             });
-            if is_over || is_skipped {
+            if is_over {
                 break;
             }
         }

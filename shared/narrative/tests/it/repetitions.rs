@@ -113,3 +113,20 @@ prompt = 'A joke'
         assert_eq!((again.acts_run, again.acts_skipped), (0, run.acts_skipped));
     }
 }
+
+#[tokio::test]
+async fn an_act_that_is_passed_over_is_not_asked_whether_it_is_good() {
+    let text = "
+[narrative.n]
+toc = ['a', 'b']
+[acts]
+b = 'B'
+[acts.a]
+prompt = 'A'
+when = 'iteration == 2'
+schema = { type = 'object', properties = { score = { type = 'integer' } } }
+carousel = { iterations = 3, until = 'a.score >= 8' }
+";
+    let run = Stage::saying(["done"]).play(text).await.unwrap();
+    assert_eq!((run.acts_run, run.acts_skipped), (1, 1));
+}
