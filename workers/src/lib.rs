@@ -16,10 +16,10 @@ mod wiring;
 
 pub use actors::{ActorStatus, Fleet, FleetError, FleetOptions, NarrativeActorMessage};
 pub use identity::Identity;
-#[cfg(feature = "embedded-llm")]
-pub use models::confine_model;
 pub use models::{models, models_for, prices, timeouts};
 pub use ports::{Book, CommandRules, DiscordRunner, FleetState, NoCheckpoints, PostTables};
 pub use shop::{ActorSpec, Platforms, Shop, TraceJobs};
 pub use surroundings::{FetchedMedia, NarrativeFiles, PlatformCommands};
+#[cfg(feature = "embedded-llm")]
+pub use wiring::confine_model;
 pub use wiring::{WorkerParts, actor_specs, fleet_options, open_narrative, platforms, shop};

@@ -237,3 +237,39 @@ pub fn fleet_options(settings: &Settings, lease_pool: PgPool, clock: Arc<dyn Clo
         clock,
     }
 }
+
+/// Starts this program again, in place and with the same arguments, with the number of threads of `[llm] threads` in its
+/// environment, unless that is there already or the embedded model is not used.
+///
+/// The model's library reads the number once, before any code of ours can set it, and changing the environment of a
+/// running process is not safe.
+///
+/// # Errors
+///
+/// When the program cannot be started again.
+#[cfg(feature = "embedded-llm")]
+pub fn confine_model<S: std::hash::BuildHasher>(
+    settings: &Settings,
+    environment: &std::collections::HashMap<String, String, S>,
+) -> anyhow::Result<()> {
+    use std::os::unix::process::CommandExt;
+
+    use botticelli_llm::Embedded;
+
+    if settings.llm.backend != botticelli_settings::LlmBackend::Embedded
+        || environment.contains_key(Embedded::THREADS_VARIABLE)
+    {
+        return Ok(());
+    }
+    let program = std::env::current_exe().context("this program's own path cannot be found")?;
+    let error = std::process::Command::new(&program)
+        .args(std::env::args_os().skip(1))
+        .env(Embedded::THREADS_VARIABLE, settings.llm.threads.to_string())
+        .exec();
+    Err(error).with_context(|| {
+        format!(
+            "`{}` cannot be started again with its thread setting",
+            program.display()
+        )
+    })
+}
