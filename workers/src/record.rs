@@ -69,36 +69,13 @@ pub(crate) async fn record(
     let recorded = match &finished.result {
         Ok(outcome) => match store_targets(&mut transaction, shop, &finished.job, &outcome.rows).await? {
             Ok(()) => record_outcome(&mut transaction, actor, &finished.job, outcome).await?,
-            Err(JobFailure::Discard(reason)) => {
-                record_discard(&mut transaction, actor, &finished.job, one_line(&reason)).await?
-            }
-            Err(failure) => {
-                record_retry(
-                    &mut transaction,
-                    actor,
-                    &finished.job,
-                    one_line(&failure.to_string()),
-                    None,
-                )
-                .await?
-            }
+            Err(failure) => record_failed(&mut transaction, actor, &finished.job, &failure).await?,
         },
-        Err(error) => match error.downcast_ref::<JobFailure>() {
-            Some(JobFailure::Interrupted) => record_interruption(&mut transaction, &finished.job).await?,
-            Some(JobFailure::TooNew(reason)) => {
-                record_wait(&mut transaction, actor, &finished.job, &one_line(reason), None).await?
-            }
-            Some(JobFailure::Wait { reason, after }) => {
-                record_wait(&mut transaction, actor, &finished.job, &one_line(reason), *after).await?
-            }
-            Some(JobFailure::Discard(reason)) => {
-                record_discard(&mut transaction, actor, &finished.job, one_line(reason)).await?
-            }
-            Some(JobFailure::Retry { error, after }) => {
-                record_retry(&mut transaction, actor, &finished.job, one_line(error), *after).await?
-            }
-            // A layer around the handler answered: the timeout, or the panic guard.
-            None => {
+        Err(error) => {
+            if let Some(failure) = error.downcast_ref::<JobFailure>() {
+                record_failed(&mut transaction, actor, &finished.job, failure).await?
+            } else {
+                // A layer around the handler answered: the timeout, or the panic guard.
                 let error = if error.is::<tower::timeout::error::Elapsed>() {
                     let limit = shop.job_timeout;
                     format!("the run took longer than `[queue] job_timeout` = {limit:?}")
@@ -107,7 +84,7 @@ pub(crate) async fn record(
                 };
                 record_retry(&mut transaction, actor, &finished.job, one_line(&error), None).await?
             }
-        },
+        }
     };
     transaction.commit().await?;
     Ok(recorded)
@@ -339,6 +316,21 @@ async fn call(connection: &mut PgConnection, follower: &str, traceparent: Option
     Ok(())
 }
 
+async fn record_failed(
+    connection: &mut PgConnection,
+    actor: &ActorSpec,
+    job: &ClaimedJob,
+    failure: &JobFailure,
+) -> Result<Recorded, RecordError> {
+    match failure {
+        JobFailure::Interrupted => record_interruption(connection, job).await,
+        JobFailure::TooNew(reason) => record_wait(connection, actor, job, &one_line(reason), None).await,
+        JobFailure::Wait { reason, after } => record_wait(connection, actor, job, &one_line(reason), *after).await,
+        JobFailure::Discard(reason) => record_discard(connection, actor, job, one_line(reason)).await,
+        JobFailure::Retry { error, after } => record_retry(connection, actor, job, one_line(error), *after).await,
+    }
+}
+
 /// The longest wait before a next try that another side may ask for, unless the queue's own back-off may be longer.
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
@@ -434,23 +426,16 @@ async fn interrupted(
     reason: String,
     metadata: &Value,
 ) -> Result<Recorded, RecordError> {
-    let ending = Ending {
-        outcome: botticelli_actors::Outcome::Interrupted,
-        error_message: None,
-        reason: Some(&reason),
-        skills_succeeded: 0,
-        skills_failed: 0,
-        metadata,
-    };
-    finish_execution(connection, job.lease.job.0, job.lease.attempt, &ending).await?;
-    Ok(Recorded {
+    let recorded = Recorded {
         outcome: botticelli_actors::Outcome::Interrupted,
         message: Some(reason),
         succeeded: 0,
         failed: 0,
         breaker_tripped: false,
         consecutive_failures: None,
-    })
+    };
+    close(connection, job, &recorded, metadata).await?;
+    Ok(recorded)
 }
 
 /// Closes the execution and tells the breaker.
