@@ -7,7 +7,7 @@ use botticelli_narrative::{ActFailure, RunError};
 use botticelli_posts::{Draft, Verdict};
 use serde_json::Value;
 
-use crate::handlers::TargetRows;
+use crate::{handlers::TargetRows, ports::rest_after};
 
 /// A run that came to its end.
 #[derive(Debug)]
@@ -177,7 +177,8 @@ impl NarrativeFailure {
         // A used-up quota that says when it comes back is worth waiting for.
         let comes_back = said.class == ErrorClass::QuotaExhausted && said.retry_after.is_some();
         let failure = if said.class == ErrorClass::RateLimited {
-            wait(said.retry_after)
+            // Before the rest is over the ledger would only let it wait once more.
+            wait(rest_after(said))
         } else if said.class.is_transient() || comes_back {
             retry(said.retry_after)
         } else {

@@ -6,8 +6,8 @@ mod commands;
 mod state;
 mod tables;
 
-pub(crate) use accounts::Account;
 pub use accounts::Book;
+pub(crate) use accounts::{Account, rest_after};
 pub(crate) use checkpoints::JobCheckpoints;
 pub use checkpoints::NoCheckpoints;
 pub(crate) use commands::JobCommands;

@@ -243,16 +243,20 @@ impl Ledger for Account<'_> {
             fail(&self.book.pool, CallId(ticket.0), error.class.as_str(), charge, None)
                 .await
                 .map_err(PortError::new)?;
-            let rest = match error.class {
-                ErrorClass::RateLimited => Some(error.retry_after.unwrap_or(USUAL_REST)),
-                ErrorClass::QuotaExhausted | ErrorClass::Overloaded => error.retry_after,
-                _ => None,
-            };
-            if let (Some(call), Some(rest)) = (call, rest) {
+            if let (Some(call), Some(rest)) = (call, rest_after(error)) {
                 self.leave_alone(&call, rest).await;
             }
             Ok(())
         })
+    }
+}
+
+/// How long a provider is left alone that failed with `error`; `None` when it need not be.
+pub(crate) fn rest_after(error: &LlmError) -> Option<Duration> {
+    match error.class {
+        ErrorClass::RateLimited => Some(error.retry_after.unwrap_or(USUAL_REST)),
+        ErrorClass::QuotaExhausted | ErrorClass::Overloaded => error.retry_after,
+        _ => None,
     }
 }
 
