@@ -8,7 +8,7 @@ use std::{
 
 use botticelli_llm::{
     ErrorClass, Finish, LanguageModel, LlmError, Media, MediaKind, Message, Part, Prices, Reply, ReplyFuture, Request,
-    Role, Usage,
+    Usage,
 };
 use botticelli_narrative::{
     ActRecord, Audience, CommandCall, CommandRunner, Ledger, MediaFetcher, Narrative, PlannedCall, PortError,
@@ -275,13 +275,6 @@ fn usd(micros: u64) -> String {
     format!("{}.{:06} USD", micros / 1_000_000, micros % 1_000_000)
 }
 
-fn role_of(message: &Message) -> &'static str {
-    match message.role {
-        Role::User => "user",
-        Role::Assistant => "assistant",
-    }
-}
-
 fn shown(part: &Part) -> String {
     match part {
         Part::Text(text) => text.to_string(),
@@ -308,7 +301,7 @@ fn write_prompt(text: &mut String, request: &Request) {
     }
     for message in &request.messages {
         let parts: Vec<String> = message.parts.iter().map(shown).collect();
-        let _ = writeln!(text, "-- {}\n{}", role_of(message), parts.join("\n\n"));
+        let _ = writeln!(text, "-- {}\n{}", message.role.as_str(), parts.join("\n\n"));
     }
     if let Some(schema) = &request.schema {
         let _ = writeln!(text, "-- schema\n{schema:#}");
@@ -318,7 +311,7 @@ fn write_prompt(text: &mut String, request: &Request) {
 fn request_json(request: &Request) -> Value {
     let messages = request.messages.iter().map(|message| {
         let parts: Vec<String> = message.parts.iter().map(shown).collect();
-        json!({ "role": role_of(message), "parts": parts })
+        json!({ "role": message.role.as_str(), "parts": parts })
     });
     json!({
         "system": request.system.as_deref(),

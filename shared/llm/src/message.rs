@@ -1,8 +1,11 @@
 //! A conversation: who said what, and what they showed.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::prompt_hash::first_digits;
 
 /// Who said a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,8 +82,12 @@ impl Message {
     }
 
     /// The words of the turn, its text parts with a blank line between them.
-    pub fn text(&self) -> String {
-        self.texts().collect::<Vec<_>>().join("\n\n")
+    pub fn text(&self) -> Cow<'_, str> {
+        let mut texts = self.texts();
+        match (texts.next(), texts.next()) {
+            (Some(only), None) => Cow::Borrowed(only),
+            _ => Cow::Owned(self.texts().collect::<Vec<_>>().join("\n\n")),
+        }
     }
 
     /// The text parts.
@@ -97,6 +104,23 @@ impl Message {
             Part::Text(_) => None,
             Part::Media(media) => Some(&**media),
         })
+    }
+}
+
+impl Role {
+    /// The side's name, as most services have it: `user` or `assistant`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Assistant => "assistant",
+        }
+    }
+}
+
+impl Media {
+    /// The SHA-256 of the file, in hexadecimal digits.
+    pub fn sha256(&self) -> String {
+        first_digits(&Sha256::digest(&self.bytes), 32)
     }
 }
 

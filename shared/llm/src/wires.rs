@@ -10,6 +10,7 @@ mod ollama;
 mod openai;
 mod openai_responses;
 mod schema;
+mod turn;
 
 use reqwest::Url;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -76,6 +77,13 @@ pub(crate) enum Fault {
     Garbage(String),
     /// It is a complaint of the service, although the response began as a success.
     Complaint(Value),
+}
+
+impl Fault {
+    /// What `body` complains of.
+    fn complaint(body: &[u8]) -> Self {
+        serde_json::from_slice(body).map_or_else(Self::from, Self::Complaint)
+    }
 }
 
 impl From<serde_json::Error> for Fault {

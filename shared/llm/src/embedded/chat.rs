@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::vocabulary::Vocabulary;
-use crate::{Request, Role};
+use crate::Request;
 
 /// What stands in for a missing system instruction; the model has never seen a conversation without one.
 const DEFAULT_SYSTEM: &str = "You are a helpful AI assistant.";
@@ -29,11 +29,7 @@ pub(super) fn prompt(request: &Request, vocabulary: &Vocabulary) -> Result<Vec<u
         None => turn("system", Some(system))?,
     }
     for message in &request.messages {
-        let role = match message.role {
-            Role::User => "user",
-            Role::Assistant => "assistant",
-        };
-        turn(role, Some(&message.text()))?;
+        turn(message.role.as_str(), Some(&message.text()))?;
     }
     turn("assistant", None)?;
     Ok(tokens)

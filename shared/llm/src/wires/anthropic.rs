@@ -1,16 +1,14 @@
 //! Anthropic messages.
 
-use std::borrow::Cow;
-
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::encoded::Base64;
-use super::openai::role;
+use super::turn::Turn;
 use super::{Asked, Count, Dialect, Fault, Unsayable, schema, versioned, written};
 use crate::remote::{Counted, End, Said};
-use crate::{Media, MediaKind, Message, Part};
+use crate::{Media, MediaKind, Part};
 
 /// The service demands a limit.
 const DEFAULT_MAX_TOKENS: u32 = 4096;
@@ -39,12 +37,7 @@ impl Dialect for Anthropic {
 
     fn body(&self, asked: &Asked<'_>) -> Result<Vec<u8>, Unsayable> {
         let request = asked.request;
-        let turns = request.messages.iter().map(|message| {
-            Ok(Turn {
-                role: role(message.role),
-                content: content(message)?,
-            })
-        });
+        let turns = request.messages.iter().map(|message| Turn::of(message, block));
         written(&Body {
             model: asked.model,
             max_tokens: request.max_tokens.unwrap_or(DEFAULT_MAX_TOKENS),
@@ -66,7 +59,7 @@ impl Dialect for Anthropic {
     fn whole(&self, body: &[u8], said: &mut Said) -> Result<(), Fault> {
         let answer: Answer = serde_json::from_slice(body)?;
         match (&answer.kind, &answer.content) {
-            (Some(kind), _) if kind == "error" => return Err(Fault::Complaint(serde_json::from_slice(body)?)),
+            (Some(kind), _) if kind == "error" => return Err(Fault::complaint(body)),
             (_, None) => return Err(Fault::Garbage("there is no content".to_owned())),
             _ => {}
         }
@@ -100,7 +93,7 @@ impl Dialect for Anthropic {
                 }
             }
             "message_stop" => said.is_complete = true,
-            "error" => return Err(Fault::Complaint(serde_json::from_slice(event)?)),
+            "error" => return Err(Fault::complaint(event)),
             // Pings, and the ends of blocks.
             _ => {}
         }
@@ -108,15 +101,11 @@ impl Dialect for Anthropic {
     }
 }
 
-fn content(message: &Message) -> Result<Content<'_>, Unsayable> {
-    if message.media().next().is_none() {
-        return Ok(Content::Text(Cow::Owned(message.text())));
-    }
-    let blocks = message.parts.iter().map(|part| match part {
+fn block(part: &Part) -> Result<ContentBlock<'_>, Unsayable> {
+    match part {
         Part::Text(text) => Ok(ContentBlock::Text { text }),
         Part::Media(media) => shown(media),
-    });
-    blocks.collect::<Result<_, _>>().map(Content::Blocks)
+    }
 }
 
 fn shown(media: &Media) -> Result<ContentBlock<'_>, Unsayable> {
@@ -185,7 +174,7 @@ struct Body<'a> {
     max_tokens: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     system: Option<&'a str>,
-    messages: Vec<Turn<'a>>,
+    messages: Vec<Turn<'a, ContentBlock<'a>>>,
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     temperature: Option<f32>,
@@ -195,19 +184,6 @@ struct Body<'a> {
     stop_sequences: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     output_config: Option<OutputConfig>,
-}
-
-#[derive(Serialize)]
-struct Turn<'a> {
-    role: &'static str,
-    content: Content<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Content<'a> {
-    Text(Cow<'a, str>),
-    Blocks(Vec<ContentBlock<'a>>),
 }
 
 #[derive(Serialize)]

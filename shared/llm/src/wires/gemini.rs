@@ -93,7 +93,7 @@ fn content(message: &Message) -> Content<'_> {
 fn take(body: &[u8], said: &mut Said) -> Result<(), Fault> {
     let response: Response = serde_json::from_slice(body)?;
     if response.error.is_some() {
-        return Err(Fault::Complaint(serde_json::from_slice(body)?));
+        return Err(Fault::complaint(body));
     }
     said.named(response.model_version, response.id);
     if let Some(tokens) = response.usage_metadata {

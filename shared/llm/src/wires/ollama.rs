@@ -1,11 +1,13 @@
 //! Ollama's own chat.
 
+use std::borrow::Cow;
+
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::encoded::Base64;
-use super::openai::{bearer, role};
+use super::openai::bearer;
 use super::{Asked, Count, Dialect, Fault, Unsayable, versioned, written};
 use crate::MediaKind;
 use crate::remote::{Counted, End, Framing, Said};
@@ -30,11 +32,11 @@ impl Dialect for Ollama {
         let request = asked.request;
         let system = request.system.as_deref().map(|text| Turn {
             role: "system",
-            content: text.to_owned(),
+            content: text.into(),
             images: Vec::new(),
         });
         let turns = request.messages.iter().map(|message| Turn {
-            role: role(message.role),
+            role: message.role.as_str(),
             content: message.text(),
             images: message.media().map(|media| Base64(&media.bytes)).collect(),
         });
@@ -70,7 +72,7 @@ impl Dialect for Ollama {
 fn take(body: &[u8], said: &mut Said) -> Result<(), Fault> {
     let answer: Answer = serde_json::from_slice(body)?;
     if answer.error.is_some() {
-        return Err(Fault::Complaint(serde_json::from_slice(body)?));
+        return Err(Fault::complaint(body));
     }
     let Some(words) = answer.message else {
         return Err(Fault::Garbage("there is no message".to_owned()));
@@ -106,7 +108,7 @@ struct Body<'a> {
 #[derive(Serialize)]
 struct Turn<'a> {
     role: &'static str,
-    content: String,
+    content: Cow<'a, str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     images: Vec<Base64<'a>>,
 }

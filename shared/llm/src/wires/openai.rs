@@ -1,15 +1,14 @@
 //! `OpenAI` chat completions, and every service that speaks them.
 
-use std::borrow::Cow;
-
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::encoded::{Base64, DataUrl, audio_format};
+use super::turn::Turn;
 use super::{Asked, Count, Dialect, Fault, SCHEMA_NAME, Unsayable, schema, under, written};
 use crate::remote::{Counted, End, Said};
-use crate::{MaxTokensField, Media, MediaKind, Message, Part, Role};
+use crate::{MaxTokensField, Media, MediaKind, Part};
 
 /// What a document is called that has no name: the service demands one.
 pub(super) const DOCUMENT_NAME: &str = "document";
@@ -33,23 +32,12 @@ impl Dialect for OpenAi {
 
     fn body(&self, asked: &Asked<'_>) -> Result<Vec<u8>, Unsayable> {
         let request = asked.request;
-        let mut turns = Vec::new();
-        if let Some(system) = request.system.as_deref() {
-            turns.push(Turn {
-                role: "system",
-                content: Content::Text(Cow::Borrowed(system)),
-            });
-        }
-        for message in &request.messages {
-            turns.push(Turn {
-                role: role(message.role),
-                content: content(message)?,
-            });
-        }
+        let system = request.system.as_deref().map(|text| Ok(Turn::system(text)));
+        let turns = request.messages.iter().map(|message| Turn::of(message, part));
         let limit = |field| request.max_tokens.filter(|_| self.max_tokens_field == field);
         written(&Body {
             model: asked.model,
-            messages: turns,
+            messages: system.into_iter().chain(turns).collect::<Result<_, _>>()?,
             stream: asked.is_streamed,
             // Without it, a streamed answer does not tell what it cost.
             stream_options: asked.is_streamed.then_some(StreamOptions { include_usage: true }),
@@ -59,11 +47,10 @@ impl Dialect for OpenAi {
             top_p: request.top_p,
             stop: &request.stop,
             seed: request.seed,
-            response_format: request.schema.as_deref().map(|schema| ResponseFormat::JsonSchema {
-                name: SCHEMA_NAME,
-                schema,
-                strict: schema::is_strict(schema),
-            }),
+            response_format: request
+                .schema
+                .as_deref()
+                .map(|schema| ResponseFormat::JsonSchema(NamedSchema::of(schema))),
         })
     }
 
@@ -71,7 +58,7 @@ impl Dialect for OpenAi {
         let completion: Completion = serde_json::from_slice(body)?;
         if completion.choices.is_empty() {
             return Err(match completion.error {
-                Some(_) => Fault::Complaint(serde_json::from_slice(body)?),
+                Some(_) => Fault::complaint(body),
                 None => Fault::Garbage("there are no choices".to_owned()),
             });
         }
@@ -85,7 +72,7 @@ impl Dialect for OpenAi {
         }
         let completion: Completion = serde_json::from_slice(event)?;
         if completion.error.is_some() {
-            return Err(Fault::Complaint(serde_json::from_slice(event)?));
+            return Err(Fault::complaint(event));
         }
         take(completion, said)
     }
@@ -96,24 +83,11 @@ pub(super) fn bearer(key: &str) -> (&'static str, String) {
     ("authorization", format!("Bearer {key}"))
 }
 
-/// What most services call the sides of a conversation.
-pub(super) fn role(role: Role) -> &'static str {
-    match role {
-        Role::User => "user",
-        Role::Assistant => "assistant",
-    }
-}
-
-/// A turn of words alone is one text: not every compatible service knows parts.
-fn content(message: &Message) -> Result<Content<'_>, Unsayable> {
-    if message.media().next().is_none() {
-        return Ok(Content::Text(Cow::Owned(message.text())));
-    }
-    let parts = message.parts.iter().map(|part| match part {
+fn part(part: &Part) -> Result<ContentPart<'_>, Unsayable> {
+    match part {
         Part::Text(text) => Ok(ContentPart::Text { text }),
         Part::Media(media) => shown(media),
-    });
-    parts.collect::<Result<_, _>>().map(Content::Parts)
+    }
 }
 
 fn shown(media: &Media) -> Result<ContentPart<'_>, Unsayable> {
@@ -182,7 +156,7 @@ fn take(completion: Completion, said: &mut Said) -> Result<(), Fault> {
 #[derive(Serialize)]
 struct Body<'a> {
     model: &'a str,
-    messages: Vec<Turn<'a>>,
+    messages: Vec<Turn<'a, ContentPart<'a>>>,
     stream: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     stream_options: Option<StreamOptions>,
@@ -205,19 +179,6 @@ struct Body<'a> {
 #[derive(Serialize)]
 struct StreamOptions {
     include_usage: bool,
-}
-
-#[derive(Serialize)]
-struct Turn<'a> {
-    role: &'static str,
-    content: Content<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Content<'a> {
-    Text(Cow<'a, str>),
-    Parts(Vec<ContentPart<'a>>),
 }
 
 #[derive(Serialize)]
@@ -249,11 +210,25 @@ struct File<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", content = "json_schema", rename_all = "snake_case")]
 enum ResponseFormat<'a> {
-    JsonSchema {
-        name: &'static str,
-        schema: &'a Value,
-        strict: bool,
-    },
+    JsonSchema(NamedSchema<'a>),
+}
+
+/// A schema as the service wants it in both of its formats.
+#[derive(Serialize)]
+pub(super) struct NamedSchema<'a> {
+    name: &'static str,
+    schema: &'a Value,
+    strict: bool,
+}
+
+impl<'a> NamedSchema<'a> {
+    pub(super) fn of(schema: &'a Value) -> Self {
+        Self {
+            name: SCHEMA_NAME,
+            schema,
+            strict: schema::is_strict(schema),
+        }
+    }
 }
 
 /// A completion, or a chunk of one: they differ in what a choice holds.
@@ -286,23 +261,23 @@ struct Counts {
     prompt_tokens: Count,
     completion_tokens: Count,
     total_tokens: Count,
-    prompt_tokens_details: Option<PromptDetails>,
-    completion_tokens_details: Option<CompletionDetails>,
+    prompt_tokens_details: Option<InputDetails>,
+    completion_tokens_details: Option<OutputDetails>,
     /// `DeepSeek`'s name for it.
     prompt_cache_hit_tokens: Count,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct PromptDetails {
-    cached_tokens: Count,
-    cache_write_tokens: Count,
+pub(super) struct InputDetails {
+    pub(super) cached_tokens: Count,
+    pub(super) cache_write_tokens: Count,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct CompletionDetails {
-    reasoning_tokens: Count,
+pub(super) struct OutputDetails {
+    pub(super) reasoning_tokens: Count,
 }
 
 impl Counts {

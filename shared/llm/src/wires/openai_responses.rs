@@ -1,16 +1,15 @@
 //! `OpenAI` responses.
 
-use std::borrow::Cow;
-
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::encoded::DataUrl;
-use super::openai::{DOCUMENT_NAME, bearer, role};
-use super::{Asked, Count, Dialect, Fault, SCHEMA_NAME, Unsayable, schema, under, written};
+use super::openai::{DOCUMENT_NAME, InputDetails, NamedSchema, OutputDetails, bearer};
+use super::turn::Turn;
+use super::{Asked, Count, Dialect, Fault, Unsayable, under, written};
 use crate::remote::{Counted, End, Said};
-use crate::{Media, MediaKind, Message, Part};
+use crate::{Media, MediaKind, Part};
 
 pub(crate) struct OpenAiResponses;
 
@@ -35,10 +34,14 @@ impl Dialect for OpenAiResponses {
                     .to_owned(),
             ));
         }
+        let turns = request
+            .messages
+            .iter()
+            .map(|message| Turn::of(message, |written| Ok(part(written))));
         written(&Body {
             model: asked.model,
             instructions: request.system.as_deref(),
-            input: request.messages.iter().map(turn).collect(),
+            input: turns.collect::<Result<_, _>>()?,
             stream: asked.is_streamed,
             // The service would keep the conversation otherwise.
             store: false,
@@ -46,11 +49,7 @@ impl Dialect for OpenAiResponses {
             temperature: request.temperature,
             top_p: request.top_p,
             text: request.schema.as_deref().map(|schema| Text {
-                format: Format::JsonSchema {
-                    name: SCHEMA_NAME,
-                    schema,
-                    strict: schema::is_strict(schema),
-                },
+                format: Format::JsonSchema(NamedSchema::of(schema)),
             }),
         })
     }
@@ -60,7 +59,7 @@ impl Dialect for OpenAiResponses {
         if response.status.is_none() && response.output.is_empty() {
             let is_complaint = response.error.is_some() || response.kind.as_deref() == Some("error");
             return Err(if is_complaint {
-                Fault::Complaint(serde_json::from_slice(body)?)
+                Fault::complaint(body)
             } else {
                 Fault::Garbage("there is no status and no output".to_owned())
             });
@@ -85,7 +84,7 @@ impl Dialect for OpenAiResponses {
                 said.is_complete = true;
                 take(response, said)?;
             }
-            "error" => return Err(Fault::Complaint(serde_json::from_slice(event)?)),
+            "error" => return Err(Fault::complaint(event)),
             // Items and parts that begin and end, and reasoning.
             _ => {}
         }
@@ -93,19 +92,10 @@ impl Dialect for OpenAiResponses {
     }
 }
 
-fn turn(message: &Message) -> Turn<'_> {
-    let content = if message.media().next().is_none() {
-        Content::Text(Cow::Owned(message.text()))
-    } else {
-        let parts = message.parts.iter().map(|part| match part {
-            Part::Text(text) => ContentPart::Text { text },
-            Part::Media(media) => shown(media),
-        });
-        Content::Parts(parts.collect())
-    };
-    Turn {
-        role: role(message.role),
-        content,
+fn part(part: &Part) -> ContentPart<'_> {
+    match part {
+        Part::Text(text) => ContentPart::Text { text },
+        Part::Media(media) => shown(media),
     }
 }
 
@@ -157,7 +147,7 @@ struct Body<'a> {
     model: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     instructions: Option<&'a str>,
-    input: Vec<Turn<'a>>,
+    input: Vec<Turn<'a, ContentPart<'a>>>,
     stream: bool,
     store: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -168,19 +158,6 @@ struct Body<'a> {
     top_p: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<Text<'a>>,
-}
-
-#[derive(Serialize)]
-struct Turn<'a> {
-    role: &'static str,
-    content: Content<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Content<'a> {
-    Text(Cow<'a, str>),
-    Parts(Vec<ContentPart<'a>>),
 }
 
 #[derive(Serialize)]
@@ -202,11 +179,7 @@ struct Text<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Format<'a> {
-    JsonSchema {
-        name: &'static str,
-        schema: &'a Value,
-        strict: bool,
-    },
+    JsonSchema(NamedSchema<'a>),
 }
 
 #[derive(Deserialize)]
@@ -258,19 +231,6 @@ struct Counts {
     output_tokens: Count,
     input_tokens_details: Option<InputDetails>,
     output_tokens_details: Option<OutputDetails>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct InputDetails {
-    cached_tokens: Count,
-    cache_write_tokens: Count,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct OutputDetails {
-    reasoning_tokens: Count,
 }
 
 impl Counts {

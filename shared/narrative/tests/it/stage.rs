@@ -101,7 +101,12 @@ impl Stage {
 
     /// The last message of the `index`th request.
     pub(crate) fn prompt(&self, index: usize) -> String {
-        self.requests.lock().unwrap()[index].messages.last().unwrap().text()
+        self.requests.lock().unwrap()[index]
+            .messages
+            .last()
+            .unwrap()
+            .text()
+            .into_owned()
     }
 }
 

@@ -61,7 +61,7 @@ impl LanguageModel for Together {
                 self.barrier.wait().await;
             }
             Ok(Reply {
-                text: request.messages.last().unwrap().text(),
+                text: request.messages.last().unwrap().text().into_owned(),
                 json: None,
                 usage: Usage::default(),
                 finish: Finish::Stop,
