@@ -40,6 +40,7 @@ pub use llm_error::{ErrorClass, LlmError, LlmFailure};
 pub use message::{Media, MediaKind, Message, Part, Role};
 pub use model::{Finish, LanguageModel, Remaining, Reply, ReplyFuture, Request, Timeouts};
 pub use price::{Price, Prices};
+pub use prompt_hash::Fingerprint;
 pub use provider::{MaxTokensField, ProviderOptions, SetupError, UnknownWire, Wire, open};
 pub use providers::{Providers, Route, RouteError, Routing, RoutingError};
 pub use recording::{Recording, RecordingError, Replay};

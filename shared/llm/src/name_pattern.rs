@@ -28,11 +28,18 @@ impl NamePattern {
     }
 
     /// How much of a name it fixes. Of the patterns that match one, the most exact is the right one.
-    pub(crate) fn exactness(&self) -> usize {
+    fn exactness(&self) -> usize {
         let letters = self.0.chars().filter(|letter| *letter != '*').count();
         // A name without a gap fixes its end, too.
         2 * letters + usize::from(!self.0.contains('*'))
     }
+}
+
+/// What stands behind the most exact of the patterns that match `name`.
+pub(crate) fn most_exact<'p, T>(patterns: &'p [(NamePattern, T)], name: &str) -> Option<&'p T> {
+    let matching = patterns.iter().filter(|(pattern, _)| pattern.matches(name));
+    let exact = matching.max_by_key(|(pattern, _)| pattern.exactness());
+    exact.map(|(_, value)| value)
 }
 
 #[cfg(test)]

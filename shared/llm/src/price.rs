@@ -1,7 +1,7 @@
 //! What tokens cost.
 
 use crate::Usage;
-use crate::name_pattern::NamePattern;
+use crate::name_pattern::{NamePattern, most_exact};
 
 /// Prices count for so many tokens.
 const PER: u128 = 1_000_000;
@@ -55,9 +55,7 @@ impl Prices {
     /// What `model` of `provider` costs; `None` when nobody said.
     pub fn of(&self, provider: &str, model: &str) -> Option<Price> {
         let name = format!("{provider}/{model}");
-        let matching = self.0.iter().filter(|(pattern, _)| pattern.matches(&name));
-        let exact = matching.max_by_key(|(pattern, _)| pattern.exactness());
-        exact.map(|(_, price)| *price)
+        most_exact(&self.0, &name).copied()
     }
 }
 

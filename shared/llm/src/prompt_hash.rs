@@ -1,4 +1,4 @@
-//! Telling requests apart.
+//! Telling requests, and whatever else has parts, apart by a hash.
 
 use sha2::{Digest, Sha256};
 
@@ -8,7 +8,7 @@ impl Request {
     /// A hash of everything that is asked: 16 hexadecimal digits of SHA-256. Whom it is asked, the model's name, is left out,
     /// and so is the time that it may take, so that the same question to two models has the same hash.
     pub fn prompt_hash(&self) -> String {
-        let mut hasher = Hasher(Sha256::new());
+        let mut hasher = Fingerprint::default();
         if let Some(system) = &self.system {
             hasher.add("system", system.as_bytes());
         }
@@ -32,19 +32,26 @@ impl Request {
             hasher.add("stop", text);
         }
         hasher.add_shown("seed", self.seed);
-        first_digits(&hasher.0.finalize(), 8)
+        hasher.finish()
     }
 }
 
-struct Hasher(Sha256);
+/// A hash over named values; their order counts.
+#[derive(Debug, Default)]
+pub struct Fingerprint(Sha256);
 
-impl Hasher {
+impl Fingerprint {
     /// Adds a named value. Lengths stand in front, so that no two lists of values look alike.
-    fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
+    pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
         for part in [name.as_bytes(), value.as_ref()] {
             self.0.update(part.len().to_le_bytes());
             self.0.update(part);
         }
+    }
+
+    /// The hash of what was added: 16 hexadecimal digits of SHA-256.
+    pub fn finish(self) -> String {
+        first_digits(&self.0.finalize(), 8)
     }
 
     fn add_shown(&mut self, name: &str, value: Option<impl std::fmt::Display>) {

@@ -195,17 +195,6 @@ impl Wire {
         }
     }
 
-    /// Names that the models of the format's own service have, as patterns for [`Routing`](crate::Routing). Ollama's have
-    /// none in common.
-    pub fn usual_models(self) -> &'static [&'static str] {
-        match self {
-            Self::OpenAi | Self::OpenAiResponses => &["gpt-*", "chatgpt-*", "o1*", "o3*", "o4*"],
-            Self::Anthropic => &["claude-*"],
-            Self::Gemini => &["gemini-*", "gemma-*"],
-            Self::Ollama => &[],
-        }
-    }
-
     /// The address of the format's own service.
     pub fn default_base_url(self) -> &'static str {
         match self {

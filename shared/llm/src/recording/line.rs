@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
-use crate::{ErrorClass, Finish, LlmError, MediaKind, Part, Reply, Request, Role, Usage, prompt_hash::first_digits};
+use crate::{ErrorClass, Finish, LlmError, MediaKind, Part, Reply, Request, Role, Usage};
 
 /// A request and what came of it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -134,7 +133,7 @@ impl From<&Part> for Shown {
                 mime: media.mime.clone(),
                 filename: media.filename.clone(),
                 bytes: media.bytes.len(),
-                sha256: first_digits(&Sha256::digest(&media.bytes), 32),
+                sha256: media.sha256(),
             },
         }
     }

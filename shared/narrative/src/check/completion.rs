@@ -15,7 +15,7 @@ use super::{
     schemas,
     shelf::Shelf,
     texts,
-    version::Fingerprint,
+    version::version_of,
 };
 use crate::{
     document::{ActTable, CarouselEntry, SchemaEntry, Stage},
@@ -71,7 +71,7 @@ impl<'a> Completer<'a> {
     /// The completed acts, with their versions.
     pub(super) fn finish(mut self) -> Vec<Act> {
         for act in &mut self.acts {
-            act.version = Fingerprint::of(act.described());
+            act.version = version_of(act.described());
         }
         self.acts
     }
@@ -411,5 +411,5 @@ fn capture(page: &Page<'_>, key: &Spanned<String>, path: &Spanned<String>) -> Op
 
 /// The version of a narrative whose acts have theirs.
 pub(super) fn version_of_narrative(narrative: &Narrative) -> String {
-    Fingerprint::of(narrative.described())
+    version_of(narrative.described())
 }

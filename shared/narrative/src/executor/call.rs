@@ -1,5 +1,7 @@
 //! Asking models: one after the other where one fails, and again where an answer cannot be used.
 
+use std::borrow::Cow;
+
 use botticelli_llm::{ErrorClass, LlmError, Message, Reply, Request, Usage};
 use tracing::Span;
 
@@ -45,8 +47,10 @@ pub(super) struct Answered {
 pub(super) async fn ask(ports: &Ports<'_>, asked: Asked<'_>) -> Result<Answered, ActFailure> {
     let mut tally = Tally::default();
     let mut last: Option<ActFailure> = None;
+    // Files may be long, and whom it is asked does not count.
+    let prompt_hash = asked.request.prompt_hash();
     for choice in asked.models {
-        let failure = match ask_one(ports, &asked, choice, &mut tally).await {
+        let failure = match ask_one(ports, &asked, &prompt_hash, choice, &mut tally).await {
             Ok(answered) => return Ok(answered),
             Err(failure) => failure,
         };
@@ -88,16 +92,17 @@ struct Tally {
 async fn ask_one(
     ports: &Ports<'_>,
     asked: &Asked<'_>,
+    prompt_hash: &str,
     choice: &ModelChoice,
     tally: &mut Tally,
 ) -> Result<Answered, ActFailure> {
     let route = ports.models.route(choice).map_err(ActFailure::NoModel)?;
     let mut request = asked.request.clone();
     request.model.clone_from(&route.name);
-    let prompt_hash = request.prompt_hash();
+    let mut sent_hash = Cow::Borrowed(prompt_hash);
     let mut repairs = asked.repairs;
     loop {
-        let ticket = reserve(ports, asked, &route, &request).await?;
+        let ticket = reserve(ports, asked, &route, &request, &sent_hash).await?;
         tally.calls += 1;
         let result = call(ports, asked, &route, &request).await;
         let provider = route.model.provider();
@@ -116,7 +121,7 @@ async fn ask_one(
                 return Ok(Answered {
                     usable,
                     provider: provider.to_owned(),
-                    prompt_hash,
+                    prompt_hash: prompt_hash.to_owned(),
                     usage: tally.usage,
                     calls: tally.calls,
                     discarded: std::mem::take(&mut tally.discarded),
@@ -138,6 +143,7 @@ async fn ask_one(
         repairs -= 1;
         request.messages.push(Message::assistant(bad.as_str()));
         request.messages.push(Message::user(answer::complaint(&error)));
+        sent_hash = Cow::Owned(request.prompt_hash());
         tally.discarded.push(bad);
     }
 }
@@ -147,6 +153,7 @@ async fn reserve(
     asked: &Asked<'_>,
     route: &Route<'_>,
     request: &Request,
+    prompt_hash: &str,
 ) -> Result<Ticket, ActFailure> {
     let media: u64 = request.messages.iter().flat_map(Message::media).map(|_| 1).sum();
     let planned = PlannedCall {
@@ -155,7 +162,7 @@ async fn reserve(
         step: asked.step,
         provider: route.model.provider(),
         model: route.name.as_deref(),
-        prompt_hash: &request.prompt_hash(),
+        prompt_hash,
         input_tokens: Usage::estimated(request, "").input_tokens + media * TOKENS_OF_A_MEDIUM,
         max_output_tokens: request.max_tokens,
         budget: asked.budget,

@@ -1,9 +1,8 @@
 //! What acts and narratives are made of, as keys and texts: for versions, and for people who compare two.
 
-use std::{fmt::Write as _, time::Duration};
+use std::time::Duration;
 
 use botticelli_llm::Media;
-use sha2::{Digest, Sha256};
 
 use super::{
     Act, Answer, Argument, Budget, CommandInput, History, Input, InputSource, MediaInput, Narrative, Question,
@@ -197,13 +196,12 @@ fn push_narrative(parts: &mut Description, narrative: &Narrative) {
 }
 
 fn media_in_words(media: &Media) -> String {
-    let digest = Sha256::digest(&media.bytes);
-    let mut words = format!("{}, {} bytes, SHA-256 ", media.mime, media.bytes.len());
-    for byte in digest {
-        // Writing into a text cannot fail.
-        let _ = write!(words, "{byte:02x}");
-    }
-    words
+    format!(
+        "{}, {} bytes, SHA-256 {}",
+        media.mime,
+        media.bytes.len(),
+        media.sha256()
+    )
 }
 
 fn push_table(parts: &mut Description, table: &TableInput) {
