@@ -26,11 +26,11 @@ pub use surroundings::{CommandProblem, Commands, Files, Surroundings};
 
 use std::sync::Arc;
 
-use botticelli_toml_document::Reading;
+use botticelli_toml_document::{Reading, suggestion};
 
 use crate::{document::Document, narrative::Narrative};
 use library::Library;
-use page::{Page, suggestion};
+use page::Page;
 use shelf::Shelf;
 
 /// The checked narratives of one file.

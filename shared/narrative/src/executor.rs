@@ -40,8 +40,6 @@ pub struct RunOptions {
     pub iterations: Option<u32>,
     /// The one repetition to play, counted from 1; `None` plays all.
     pub round: Option<u32>,
-    /// How many acts of one stage may be played at once.
-    pub parallelism: usize,
 }
 
 impl RunOptions {
@@ -55,13 +53,12 @@ impl RunOptions {
             seed: None,
             iterations: None,
             round: None,
-            parallelism: PARALLELISM,
         }
     }
 }
 
-/// How many acts of one stage are played at once unless asked otherwise.
-pub const PARALLELISM: usize = 8;
+/// How many acts of one stage are played at once.
+const PARALLELISM: usize = 8;
 
 /// Plays `narrative` and gives back what its acts said.
 ///

@@ -37,7 +37,7 @@ pub use check::{
     CommandProblem, Commands, Diagnostic, Files, NarrativeError, NarrativeFile, Place, Report, Severity, Surroundings,
     check, open, parse,
 };
-pub use executor::{ActFailure, NarrativeRun, Output, PARALLELISM, RunError, RunOptions, run};
+pub use executor::{ActFailure, NarrativeRun, Output, RunError, RunOptions, run};
 pub use json_schema::json_schema;
 pub use narrative::{Act, Budget, Carousel, ModelChoice, Narrative, Spend, Target};
 pub use ports::{

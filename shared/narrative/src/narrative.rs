@@ -112,6 +112,18 @@ pub struct Budget {
     pub requests_per_day: f64,
 }
 
+impl Budget {
+    /// The smaller of each share.
+    #[must_use]
+    pub(crate) fn smaller(self, other: Self) -> Self {
+        Self {
+            requests_per_minute: self.requests_per_minute.min(other.requests_per_minute),
+            tokens_per_minute: self.tokens_per_minute.min(other.tokens_per_minute),
+            requests_per_day: self.requests_per_day.min(other.requests_per_day),
+        }
+    }
+}
+
 impl Default for Budget {
     fn default() -> Self {
         Self {
@@ -322,18 +334,12 @@ impl Act {
 
     /// The JSON schema of its reply.
     pub fn schema(&self) -> Option<&Value> {
-        match &self.question()?.answer {
-            Answer::Schema(schema) => Some(schema),
-            Answer::Text | Answer::TextOrJson | Answer::Json => None,
-        }
+        self.question()?.answer.schema().map(AsRef::as_ref)
     }
 
     /// The same, shared.
     pub(crate) fn schema_of_reply(&self) -> Option<Arc<Value>> {
-        match &self.question()?.answer {
-            Answer::Schema(schema) => Some(Arc::clone(schema)),
-            Answer::Text | Answer::TextOrJson | Answer::Json => None,
-        }
+        self.question()?.answer.schema().cloned()
     }
 
     /// Whether its reply must be JSON.

@@ -11,9 +11,11 @@ mod mistakes;
 mod nearest;
 mod read;
 mod refusal;
+mod suggestion;
 
 pub use location::Location;
 pub use mistakes::{Reading, mistakes, read_all};
 pub use nearest::nearest;
 pub use read::read;
 pub use refusal::TomlError;
+pub use suggestion::suggestion;

@@ -2,9 +2,10 @@
 
 use std::{ops::Range, time::Duration};
 
+use botticelli_toml_document::suggestion;
 use toml::Spanned;
 
-use super::page::{Page, suggestion};
+use super::page::Page;
 use crate::{
     document::{ActTable, FileDefaults, Head, HistoryEntry, Stage},
     narrative::{History, ModelChoice},

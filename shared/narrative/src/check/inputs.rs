@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use botticelli_llm::MediaKind;
+use botticelli_toml_document::suggestion;
 use toml::Spanned;
 
 use super::{
     commands::{self, PreparedCommand},
     media::{self, PreparedMedia},
-    page::suggestion,
     shelf::Shelf,
     tables,
 };

@@ -2,13 +2,13 @@
 
 use std::{cell::RefCell, collections::HashMap, sync::Arc};
 
+use botticelli_toml_document::suggestion;
 use toml::Spanned;
 
 use super::{
     Diagnostic, Surroundings,
     narratives::{Built, Narratives},
     page::Page,
-    suggestion,
 };
 
 /// How many files may refer to each other in a row.

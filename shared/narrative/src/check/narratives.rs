@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use botticelli_toml_document::suggestion;
 use toml::Spanned;
 
 use super::{
@@ -13,8 +14,9 @@ use super::{
     asking::Asking,
     completion::Completer,
     library::Library,
-    page::{Page, suggestion},
+    page::Page,
     shelf::Shelf,
+    tables::identifier,
 };
 use crate::{
     document::{ActEntry, Document, Entries, Head, Stage, Toc},
@@ -368,14 +370,7 @@ impl<'a> Builder<'a> {
                 page.error(&value.span(), "blank", message);
                 return None;
             }
-            if !crate::table::is_identifier(value.get_ref()) {
-                let message = format!(
-                    "`{key}` `{value}` is not a name; use lower-case letters, digits and `_`, at most 63, and no digit first"
-                );
-                page.error(&value.span(), "not-a-name", message);
-                return None;
-            }
-            Some(value.get_ref().clone())
+            identifier(page, &format!("`{key}`"), value)
         };
         let template = table("template", &head.template);
         table("target", &head.target)

@@ -83,17 +83,12 @@ impl Page<'_> {
 
     /// The smallest of each share that the entries write.
     pub(super) fn budget<'e>(&self, entries: impl Iterator<Item = &'e BudgetEntry>) -> Budget {
-        entries.fold(Budget::default(), |budget, entry| Budget {
-            requests_per_minute: self
-                .share("rpm_multiplier", entry.requests_per_minute.as_ref())
-                .min(budget.requests_per_minute),
-            tokens_per_minute: self
-                .share("tpm_multiplier", entry.tokens_per_minute.as_ref())
-                .min(budget.tokens_per_minute),
-            requests_per_day: self
-                .share("rpd_multiplier", entry.requests_per_day.as_ref())
-                .min(budget.requests_per_day),
-        })
+        let shares = entries.map(|entry| Budget {
+            requests_per_minute: self.share("rpm_multiplier", entry.requests_per_minute.as_ref()),
+            tokens_per_minute: self.share("tpm_multiplier", entry.tokens_per_minute.as_ref()),
+            requests_per_day: self.share("rpd_multiplier", entry.requests_per_day.as_ref()),
+        });
+        shares.fold(Budget::default(), Budget::smaller)
     }
 
     fn share(&self, key: &str, number: Option<&Spanned<f64>>) -> f64 {

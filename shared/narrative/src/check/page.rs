@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, ops::Range, sync::Arc};
 
-use botticelli_toml_document::{Location, TomlError, nearest};
+use botticelli_toml_document::{Location, TomlError};
 use toml::Spanned;
 
 use super::{Diagnostic, Place, Severity};
@@ -182,18 +182,5 @@ impl<'a> Page<'a> {
         let mut found = self.found.into_inner();
         found.sort_by_key(|diagnostic| (diagnostic.place.span.start, diagnostic.severity));
         found
-    }
-}
-
-/// The way out of an unknown name: the nearest one, or all.
-pub(super) fn suggestion<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    if let Some(near) = nearest(word, known.clone()) {
-        return format!("did you mean `{near}`?");
-    }
-    let names: Vec<String> = known.map(|name| format!("`{name}`")).collect();
-    if names.is_empty() {
-        "there are none".to_owned()
-    } else {
-        format!("there are {}", names.join(", "))
     }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use botticelli_llm::{Media, MediaKind};
+use botticelli_toml_document::suggestion;
 use serde_json::Value;
 use toml::Spanned;
 
@@ -14,7 +15,7 @@ use super::{
     Surroundings,
     commands::{self, PreparedCommand},
     media::{self, PreparedMedia},
-    page::{Page, suggestion},
+    page::Page,
     schemas, tables,
 };
 use crate::{document::Document, narrative::TableInput};

@@ -1,8 +1,9 @@
 //! Table reads, checked.
 
+use botticelli_toml_document::suggestion;
 use toml::Spanned;
 
-use super::page::{Page, suggestion};
+use super::page::Page;
 use crate::{
     document::TableEntry,
     narrative::TableInput,
@@ -79,7 +80,7 @@ fn table_name(page: &Page<'_>, name: &Spanned<String>) -> Option<String> {
     identifier(page, "table", name)
 }
 
-fn identifier(page: &Page<'_>, noun: &str, name: &Spanned<String>) -> Option<String> {
+pub(super) fn identifier(page: &Page<'_>, noun: &str, name: &Spanned<String>) -> Option<String> {
     if is_identifier(name.get_ref()) {
         return Some(name.get_ref().clone());
     }

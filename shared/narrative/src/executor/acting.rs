@@ -7,7 +7,7 @@ use serde_json::Value;
 use tracing::{Instrument as _, field};
 
 use super::{
-    ActFailure, Output, RunError, answer,
+    ActFailure, Output, RunError,
     call::{Answered, Asked, ask},
     conversation::{Turn, messages},
     gathering::{Brought, Gathered},
@@ -15,7 +15,7 @@ use super::{
     seed::seed_of,
 };
 use crate::{
-    narrative::{Act, Budget, InputSource, Narrative, Question, Work},
+    narrative::{Act, InputSource, Narrative, Question, Work},
     ports::{ActRecord, PortError, Receipt},
     template::{Reply, Values},
 };
@@ -203,7 +203,7 @@ impl Player<'_> {
                 model: None,
                 system: system.transpose()?.map(Arc::from),
                 messages: conversation,
-                schema: answer::schema(&question.answer),
+                schema: question.answer.schema().cloned(),
                 max_tokens: question.max_tokens,
                 temperature: question.temperature,
                 top_p: question.top_p,
@@ -220,7 +220,7 @@ impl Player<'_> {
             models: &question.models,
             answer: &question.answer,
             repairs: question.repairs,
-            budget: smaller(frame.narrative.budget, self.root.budget),
+            budget: frame.narrative.budget.smaller(self.root.budget),
             of_act: question.spend,
             of_run: self.root.spend,
         };
@@ -322,14 +322,6 @@ fn timeouts(usual: Timeouts, own: Option<Duration>) -> Timeouts {
             idle: usual.idle.min(total),
             ..Timeouts::within(total)
         },
-    }
-}
-
-fn smaller(one: Budget, other: Budget) -> Budget {
-    Budget {
-        requests_per_minute: one.requests_per_minute.min(other.requests_per_minute),
-        tokens_per_minute: one.tokens_per_minute.min(other.tokens_per_minute),
-        requests_per_day: one.requests_per_day.min(other.requests_per_day),
     }
 }
 

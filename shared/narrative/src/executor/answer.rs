@@ -1,7 +1,5 @@
 //! Whether an answer is what was asked for.
 
-use std::sync::Arc;
-
 use botticelli_llm::{ErrorClass, LlmError, Reply};
 use serde_json::Value;
 
@@ -15,14 +13,6 @@ pub(super) struct Usable {
     pub(super) json: Option<Value>,
     /// The model's words, where they are not the text.
     pub(super) raw: Option<String>,
-}
-
-/// The schema that is sent with a question.
-pub(super) fn schema(answer: &Answer) -> Option<Arc<Value>> {
-    match answer {
-        Answer::Schema(schema) => Some(Arc::clone(schema)),
-        Answer::Text | Answer::TextOrJson | Answer::Json => None,
-    }
 }
 
 /// Reads `reply` as what was asked for.

@@ -11,7 +11,9 @@ use botticelli_llm::Media;
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
-use super::{NarrativeRun, Output, RunError, RunOptions, acting::Step, conversation::Turn, gathering::joined};
+use super::{
+    NarrativeRun, Output, PARALLELISM, RunError, RunOptions, acting::Step, conversation::Turn, gathering::joined,
+};
 use crate::{
     narrative::{Act, Narrative, Target},
     ports::{ActRecord, Ports},
@@ -192,10 +194,7 @@ impl Player<'_> {
                     for (act, number) in stage.iter().zip(at + 1..) {
                         acts.push(Box::pin(self.act(&frame, act, number)));
                     }
-                    stream::iter(acts)
-                        .buffered(self.options.parallelism.max(1))
-                        .collect()
-                        .await
+                    stream::iter(acts).buffered(PARALLELISM).collect().await
                 };
                 for (act, played) in stage.iter().zip(played) {
                     let played = played?;

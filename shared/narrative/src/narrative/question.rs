@@ -55,6 +55,16 @@ pub(crate) enum Answer {
     Schema(Arc<Value>),
 }
 
+impl Answer {
+    /// The schema that is sent with the question.
+    pub(crate) fn schema(&self) -> Option<&Arc<Value>> {
+        match self {
+            Self::Schema(schema) => Some(schema),
+            Self::Text | Self::TextOrJson | Self::Json => None,
+        }
+    }
+}
+
 /// Which turns before it an act sees.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum History {

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use botticelli_toml_document::nearest;
+use botticelli_toml_document::suggestion;
 use serde_json::Value;
 
 use super::{
@@ -264,22 +264,15 @@ impl Known<'_> {
             return format!("act `{name}` has no reply yet here; it must stand earlier in the `toc`");
         }
         let acts = self.acts.iter().map(|act| act.name);
-        let known: Vec<&str> = acts
-            .chain(self.tables.iter().copied())
-            .chain([
-                "previous",
-                "iteration",
-                "iterations",
-                "args.KEY",
-                "env:VAR",
-                "state:KEY",
-            ])
-            .collect();
-        let way_out = match nearest(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("there are `{}`", known.join("`, `")),
-        };
-        format!("unknown name `{name}`; {way_out}")
+        let known = acts.chain(self.tables.iter().copied()).chain([
+            "previous",
+            "iteration",
+            "iterations",
+            "args.KEY",
+            "env:VAR",
+            "state:KEY",
+        ]);
+        format!("unknown name `{name}`; {}", suggestion(name, known))
     }
 
     fn check_reply(&self, act: &KnownAct<'_>, path: &[String]) -> Result<(), String> {
@@ -298,12 +291,8 @@ impl Known<'_> {
             KnownReply::Json => Ok(()),
             KnownReply::Schema(_) if path.is_empty() || (first == "text" && path.len() == 1) => Ok(()),
             KnownReply::Schema(schema) => follow(schema, path).map_err(|(step, known)| {
-                let way_out = match nearest(step, known.iter().copied()) {
-                    Some(near) => format!("; did you mean `{near}`?"),
-                    None if known.is_empty() => "; there are none".to_owned(),
-                    None => format!("; there are `{}`", known.join("`, `")),
-                };
-                format!("the schema of act `{name}` has no `{step}` there{way_out}")
+                let way_out = suggestion(step, known.iter().copied());
+                format!("the schema of act `{name}` has no `{step}` there; {way_out}")
             }),
         }
     }
