@@ -60,8 +60,9 @@ impl Page<'_> {
 
     pub(super) fn duration(&self, key: &str, written: Option<&Spanned<String>>) -> Option<Duration> {
         let written = written?;
-        let parsed = humantime::parse_duration(written.get_ref())
-            .ok()
+        let parsed = Some(written.get_ref())
+            .filter(|text| is_addable(text))
+            .and_then(|text| humantime::parse_duration(text).ok())
             .filter(|duration| (Duration::from_millis(1)..=LONGEST_TIMEOUT).contains(duration));
         if parsed.is_none() {
             let message = format!("`{key}` is `{written}`; write a time of at most an hour, such as \"30s\" or \"2m\"");
@@ -126,4 +127,11 @@ impl Page<'_> {
         )]
         Some((written * 1e6).round() as u64)
     }
+}
+
+/// Whether the parser of times can add up what stands in `text`: it panics at some sums beyond `u64` seconds, which fewer digits
+/// cannot reach.
+fn is_addable(text: &str) -> bool {
+    let mut numbers = text.split(|letter: char| !letter.is_ascii_digit());
+    text.len() <= 100 && numbers.all(|number| number.len() <= 9)
 }

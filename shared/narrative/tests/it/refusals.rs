@@ -258,6 +258,10 @@ fn numbers_must_be_in_range() {
             "`n.toml`:5:14: `max_tokens` is 0; it must be at least 1",
         ),
         (
+            "timeout = '18446744073709551615s 1000000000ns'\n[acts]\na = 'A'\n",
+            "`n.toml`:3:11: `timeout` is `18446744073709551615s 1000000000ns`; write a time of at most an hour, such as \"30s\" or \"2m\"",
+        ),
+        (
             "carousel = { iterations = 0 }\n[acts]\na = 'A'\n",
             "`n.toml`:3:27: `iterations` is 0; it must be from 1 to 1000",
         ),
