@@ -220,17 +220,11 @@ fn buckets_of(reservation: &Reservation) -> BTreeMap<BucketKey, BucketLimits> {
 }
 
 fn bucket_key(scope: RateScope, narrative: &str, call: &Call) -> BucketKey {
-    let (has_key, has_model) = match scope {
-        RateScope::Provider => (false, false),
-        RateScope::Key => (true, false),
-        RateScope::Model => (false, true),
-        RateScope::KeyAndModel => (true, true),
-    };
-    let name = |is_named: bool, name: &String| Reverse(if is_named { name.clone() } else { String::new() });
+    let (key_name, model) = scope.names(call);
     BucketKey {
         narrative: Reverse(narrative.to_owned()),
-        model: name(has_model, &call.model),
-        key_name: name(has_key, &call.key_name),
+        model: Reverse(model.to_owned()),
+        key_name: Reverse(key_name.to_owned()),
         provider: call.provider.clone(),
     }
 }

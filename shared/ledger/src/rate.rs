@@ -9,6 +9,8 @@ use std::{
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
+use crate::Call;
+
 /// Over which calls of a provider limits hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum RateScope {
@@ -21,6 +23,18 @@ pub enum RateScope {
     /// Those of the call's model with the call's key.
     #[default]
     KeyAndModel,
+}
+
+impl RateScope {
+    /// The key and the model of `call` that it tells apart; an empty name stands for any.
+    pub(crate) fn names(self, call: &Call) -> (&str, &str) {
+        match self {
+            Self::Provider => ("", ""),
+            Self::Key => (&call.key_name, ""),
+            Self::Model => ("", &call.model),
+            Self::KeyAndModel => (&call.key_name, &call.model),
+        }
+    }
 }
 
 /// How fast calls may be made in the whole fleet; what is `None` is not limited.

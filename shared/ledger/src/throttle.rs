@@ -8,16 +8,6 @@ use sqlx::PgPool;
 
 use crate::{Call, LedgerError, RateScope};
 
-/// Who is throttled, of those that `call` belongs to; an empty name stands for any.
-fn names(call: &Call, scope: RateScope) -> (&str, &str, &str) {
-    match scope {
-        RateScope::Provider => (&call.provider, "", ""),
-        RateScope::Key => (&call.provider, &call.key_name, ""),
-        RateScope::Model => (&call.provider, "", &call.model),
-        RateScope::KeyAndModel => (&call.provider, &call.key_name, &call.model),
-    }
-}
-
 /// Lets no call be made until then that is of the same provider, key or model as `call`, as `scope` says: the provider asked for it, or
 /// said that nothing is left. What was asked for longer before stands. Holds in the whole fleet, with limits or without, from now on.
 ///
@@ -45,13 +35,13 @@ async fn write(
     until: Option<DateTime<Utc>>,
     delay: f64,
 ) -> Result<(), LedgerError> {
-    let (provider, key_name, model) = names(call, scope);
+    let (key_name, model) = scope.names(call);
     sqlx::query(sql(
         "insert into botticelli.rate_throttles as t (provider, key_name, model, until)
          values ($1, $2, $3, coalesce($4, clock_timestamp() + make_interval(secs => $5)))
          on conflict (provider, key_name, model) do update set until = excluded.until where t.until < excluded.until",
     ))
-    .bind(provider)
+    .bind(&call.provider)
     .bind(key_name)
     .bind(model)
     .bind(until)
@@ -68,11 +58,11 @@ async fn write(
 ///
 /// [`LedgerError::Database`] when the statement fails.
 pub async fn end_throttle(pool: &PgPool, call: &Call, scope: RateScope) -> Result<bool, LedgerError> {
-    let (provider, key_name, model) = names(call, scope);
+    let (key_name, model) = scope.names(call);
     let ended = sqlx::query(sql(
         "delete from botticelli.rate_throttles where provider = $1 and key_name = $2 and model = $3",
     ))
-    .bind(provider)
+    .bind(&call.provider)
     .bind(key_name)
     .bind(model)
     .execute(pool)
