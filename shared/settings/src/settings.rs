@@ -182,15 +182,14 @@ impl Settings {
     /// [`SettingsError::SecretMissing`] when none is set, and [`SettingsError::SecretFile`] or
     /// [`SettingsError::SecretFileEmpty`] for a bad file.
     pub fn discord_token(&self) -> Result<SecretString, SettingsError> {
-        match (&self.discord.token, &self.discord.token_file) {
-            (Some(token), _) => Ok(token.clone()),
-            (None, Some(file)) => secret::read_file("discord.token_file", &self.resolve(file)),
-            (None, None) => Err(SettingsError::SecretMissing {
+        const KEY: &str = "discord.token_file";
+        let discord = &self.discord;
+        self.secret(discord.token.as_ref(), discord.token_file.as_deref(), KEY)?
+            .ok_or(SettingsError::SecretMissing {
                 secret: "the token of the Discord bot",
                 variable: "DISCORD_TOKEN",
-                key: "discord.token_file",
-            }),
-        }
+                key: KEY,
+            })
     }
 
     /// The key of the provider `name`: the variable `<NAME>_API_KEY`, or the content of the file in `<NAME>_API_KEY_FILE` or of
@@ -203,14 +202,8 @@ impl Settings {
         let Some(provider) = self.providers.get(name) else {
             return Ok(None);
         };
-        match (&provider.api_key, &provider.api_key_file) {
-            (Some(key), _) => Ok(Some(key.clone())),
-            (None, Some(file)) => {
-                let key = format!("providers.{name}.api_key_file");
-                secret::read_file(&key, &self.resolve(file)).map(Some)
-            }
-            (None, None) => Ok(None),
-        }
+        let key = format!("providers.{name}.api_key_file");
+        self.secret(provider.api_key.as_ref(), provider.api_key_file.as_deref(), &key)
     }
 
     /// The key of the model service: `LLM_API_KEY` or `OPENAI_API_KEY`, or the content of `LLM_API_KEY_FILE` or
@@ -220,9 +213,20 @@ impl Settings {
     ///
     /// [`SettingsError::SecretFile`] or [`SettingsError::SecretFileEmpty`] for a bad file.
     pub fn llm_api_key(&self) -> Result<Option<SecretString>, SettingsError> {
-        match (&self.llm.api_key, &self.llm.api_key_file) {
-            (Some(key), _) => Ok(Some(key.clone())),
-            (None, Some(file)) => secret::read_file("llm.api_key_file", &self.resolve(file)).map(Some),
+        let llm = &self.llm;
+        self.secret(llm.api_key.as_ref(), llm.api_key_file.as_deref(), "llm.api_key_file")
+    }
+
+    /// What is `given`, or the content of the file at `key`.
+    fn secret(
+        &self,
+        given: Option<&SecretString>,
+        file: Option<&Path>,
+        key: &str,
+    ) -> Result<Option<SecretString>, SettingsError> {
+        match (given, file) {
+            (Some(secret), _) => Ok(Some(secret.clone())),
+            (None, Some(file)) => secret::read_file(key, &self.resolve(file)).map(Some),
             (None, None) => Ok(None),
         }
     }
