@@ -19,7 +19,7 @@ const MAX_CHARS: usize = 2000;
 /// Discord's limit for a nonce.
 const MAX_NONCE: usize = 25;
 /// Discord remembers a nonce for "the past few minutes" and promises no number; a minute is surely within.
-const NONCE_WINDOW: Duration = Duration::from_mins(1);
+pub(crate) const NONCE_WINDOW: Duration = Duration::from_mins(1);
 /// 2015-01-01T00:00:00Z in milliseconds since 1970, where Discord's ids begin.
 const DISCORD_EPOCH: u64 = 1_420_070_400_000;
 /// The proxy in front of Discord turns other forms of user agent away.

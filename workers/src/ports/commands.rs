@@ -5,17 +5,15 @@ use std::{sync::Arc, time::Duration};
 use botticelli_actors::{load_checkpoint, remove_checkpoint, save_checkpoint};
 use botticelli_content::{Changes, update_rows};
 use botticelli_narrative::{CommandCall, CommandRunner, PortError, PortFuture};
-use botticelli_platforms::{Effect, Repeat, find, nonce_for_command};
-use botticelli_queue::{Lease, hold};
+use botticelli_platforms::{Effect, find, nonce_for_command};
+use botticelli_queue::Lease;
 use botticelli_schedule::Clock;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
+use super::held;
 use crate::surroundings::table_update;
-
-/// How long after it was first made a send may be repeated with its nonce; see [`Repeat::WithNonce`].
-const NONCE_WINDOW: Duration = Duration::from_mins(1);
 
 /// Who carries out the commands of Discord; why nobody does where it could not be opened.
 pub type DiscordRunner = Result<Arc<dyn botticelli_platforms::CommandRunner>, String>;
@@ -112,23 +110,19 @@ impl CommandRunner for JobCommands<'_> {
             if let Some(answer) = self.load(&answered).await? {
                 return Ok(answer);
             }
+            request.nonce = Some(nonce_for_command(self.lease.job.0, &call.key));
             let begun = format!("{}/begun", call.key);
             match self.load(&begun).await?.as_ref().and_then(moment) {
                 Some(earlier) => {
-                    let is_recent = (request.now - earlier).to_std().is_ok_and(|age| age < NONCE_WINDOW);
-                    let is_safe = match command.repeat {
-                        Repeat::Safe => true,
-                        Repeat::WithNonce => is_recent,
-                        Repeat::Unsafe => false,
-                    };
-                    if !is_safe {
+                    // Of a clock that went back nobody knows how long ago it was.
+                    let age = (request.now - earlier).to_std().unwrap_or(Duration::MAX);
+                    if !request.is_repeatable(age) {
                         return Err(PortError::new(NotRun::OutcomeUnknown(name)));
                     }
                     request.now = earlier;
                 }
                 None => self.save(&begun, &json!(request.now)).await?,
             }
-            request.nonce = Some(nonce_for_command(self.lease.job.0, &call.key));
             match runner.run(&request).await {
                 Ok(answer) => {
                     self.save(&answered, &answer).await?;
@@ -160,10 +154,7 @@ impl JobCommands<'_> {
             return Ok(answer);
         }
         let update = table_update::read(&call.args).map_err(PortError::new)?;
-        let mut transaction = botticelli_database::transaction(self.pool)
-            .await
-            .map_err(PortError::new)?;
-        hold(&mut transaction, self.lease).await.map_err(PortError::new)?;
+        let mut transaction = held(self.pool, self.lease).await?;
         let changes = Changes {
             table: &update.table,
             filter: &update.filter,
@@ -187,10 +178,7 @@ impl JobCommands<'_> {
 
     /// Notes `record` for `step`, unless the job is another worker's by now.
     async fn save(&self, step: &str, record: &Value) -> Result<(), PortError> {
-        let mut transaction = botticelli_database::transaction(self.pool)
-            .await
-            .map_err(PortError::new)?;
-        hold(&mut transaction, self.lease).await.map_err(PortError::new)?;
+        let mut transaction = held(self.pool, self.lease).await?;
         save_checkpoint(&mut transaction, self.lease.job.0, step, record)
             .await
             .map_err(PortError::new)?;

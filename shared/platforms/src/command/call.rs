@@ -1,11 +1,12 @@
 //! Carrying a command out.
 
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::{CommandError, CommandSpec, Repeat};
+use crate::discord::NONCE_WINDOW;
 
 /// A command with its arguments.
 #[derive(Debug, Clone)]
@@ -22,11 +23,12 @@ pub struct CommandCall {
 }
 
 impl CommandCall {
-    /// Whether the call may be repeated when its outcome is unknown; of a send, within a minute.
-    pub fn is_repeatable(&self) -> bool {
+    /// Whether the call may be repeated when its outcome is unknown and it was first made `age` ago; a send only while the
+    /// platform remembers its nonce.
+    pub fn is_repeatable(&self, age: Duration) -> bool {
         match self.command.repeat {
             Repeat::Safe => true,
-            Repeat::WithNonce => self.nonce.is_some(),
+            Repeat::WithNonce => self.nonce.is_some() && age < NONCE_WINDOW,
             Repeat::Unsafe => false,
         }
     }

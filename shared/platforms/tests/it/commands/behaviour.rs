@@ -196,7 +196,10 @@ async fn a_channel_that_was_made_without_our_knowing_is_found_again() -> TestRes
     stub.fail_call(&format!("POST guilds/{GUILD}/channels"), DiscordFault::CommitThen500);
     let call = call("channels.get_or_create", &args, None);
     let error = discord(&stub).run(&call).await.err().ok_or("it was known")?;
-    assert!(error.may_have_acted() && call.is_repeatable(), "{error:?}");
+    assert!(
+        error.may_have_acted() && call.is_repeatable(Duration::ZERO),
+        "{error:?}"
+    );
     let found = discord(&stub).run(&call).await?;
     assert_eq!(found["existed"], true);
     assert_eq!(stub.channels(GUILD).len(), 1);
@@ -265,7 +268,7 @@ async fn a_long_text_becomes_several_messages_that_a_repeat_finds_again() -> Tes
         .collect();
     assert_eq!(together, text.split_whitespace().collect::<Vec<_>>());
 
-    assert!(call.is_repeatable());
+    assert!(call.is_repeatable(Duration::ZERO));
     stub.fail_call(&path, limited(0.01));
     assert!(discord(&stub).run(&call).await.is_err());
     assert_eq!(discord(&stub).run(&call).await?["ids"], sent["ids"]);
@@ -278,7 +281,7 @@ async fn a_text_that_is_sent_in_part_says_what_stands() -> TestResult {
     let stub = StubDiscord::start().await;
     let args = json!({ "channel_id": CHANNEL, "content": "word ".repeat(600) });
     let call = call("messages.send", &args, None);
-    assert!(!call.is_repeatable());
+    assert!(!call.is_repeatable(Duration::ZERO));
     let outcome = second_fails(&stub, &call, refused(403, 50013, "Missing Permissions")).await;
     let error = outcome.err().ok_or("all of it was sent")?;
     let CommandError::Partly { done, source, .. } = &error else {
