@@ -6,6 +6,7 @@ mod narrative;
 mod posting;
 mod targets;
 
+use targets::is_of_posts;
 pub(crate) use targets::{TargetRows, is_of_answer, target_rows};
 
 use std::{
@@ -40,11 +41,24 @@ pub(crate) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
             UnreadableJob::Version { .. } => JobFailure::TooNew(chain(&error)),
             _ => JobFailure::discard(&error),
         })?;
+    // What an earlier attempt left open holds no place any more; its worker is gone.
+    if actor.kind != Kind::Posting && job.lease.attempt > 1 {
+        lose_calls_before(&shop.pool, attempt_of(job))
+            .await
+            .map_err(|error| JobFailure::retry(&error))?;
+    }
     match actor.kind {
         Kind::Generation => generation::run(shop, actor, job).await,
         Kind::Curation => curation::run(shop, actor, job).await,
         Kind::Posting => posting::run(shop, actor, job).await,
         Kind::Narrative => narrative::run(shop, actor, job).await,
+    }
+}
+
+fn attempt_of(job: &ClaimedJob) -> JobAttempt {
+    JobAttempt {
+        job: job.lease.job.0,
+        attempt: job.lease.attempt,
     }
 }
 
@@ -74,18 +88,9 @@ async fn run_narrative(
         let acts = narrative.acts_of_a_round().saturating_mul(rounds.into());
         u32::try_from(acts).unwrap_or(u32::MAX)
     });
-    let attempt = JobAttempt {
-        job: job.lease.job.0,
-        attempt: job.lease.attempt,
-    };
-    // What an earlier attempt left open holds no place any more; its worker is gone.
-    if attempt.attempt > 1 {
-        let lost = lose_calls_before(&shop.pool, attempt).await;
-        lost.map_err(|error| NarrativeFailure::of_surroundings(&error))?;
-    }
     let account = Account {
         book: &shop.book,
-        job: attempt,
+        job: attempt_of(job),
         run: match job.workflow {
             Some(workflow) => format!("workflow {}", workflow.0),
             None => format!("job {}", job.lease.job),

@@ -135,14 +135,6 @@ pub(crate) enum Blame {
 }
 
 impl NarrativeFailure {
-    /// A failure of the database or the like.
-    pub(crate) fn of_surroundings(error: &(dyn Error + 'static)) -> Self {
-        Self {
-            blame: Blame::Surroundings,
-            failure: JobFailure::retry(error),
-        }
-    }
-
     /// What the model's provider said decides. A narrative that could not even begin never will.
     pub(crate) fn of(error: &RunError) -> Self {
         let retry = |after| JobFailure::Retry {

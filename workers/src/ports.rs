@@ -14,3 +14,14 @@ pub(crate) use commands::JobCommands;
 pub use commands::{CommandRules, DiscordRunner};
 pub use state::FleetState;
 pub use tables::PostTables;
+
+use botticelli_narrative::PortError;
+use botticelli_queue::{Lease, hold};
+use sqlx::{PgPool, PgTransaction};
+
+/// A transaction in which the job is this worker's, and stays so until it ends.
+pub(crate) async fn held(pool: &PgPool, lease: Lease) -> Result<PgTransaction<'static>, PortError> {
+    let mut transaction = botticelli_database::transaction(pool).await.map_err(PortError::new)?;
+    hold(&mut transaction, lease).await.map_err(PortError::new)?;
+    Ok(transaction)
+}

@@ -152,7 +152,7 @@ async fn store_targets(
         return Ok(Err(JobFailure::discard(&error)));
     }
     if let Some(rows) = rows.get(batch) {
-        remove_checkpoint(&mut *connection, job.lease.job.0, &rows.step).await?;
+        remove_checkpoint(&mut *connection, job.lease.job.0, rows.step()).await?;
     }
     Ok(Err(JobFailure::retry(&error)))
 }

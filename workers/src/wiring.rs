@@ -16,7 +16,7 @@ use sqlx::PgPool;
 
 use crate::{
     ActorSpec, Book, CommandRules, FetchedMedia, FleetOptions, Identity, NarrativeFiles, PlatformCommands, Platforms,
-    Shop, TraceJobs, models::timeouts, ports::DiscordRunner, running::RunningJobs,
+    Shop, TraceJobs, models::timeouts, running::RunningJobs,
 };
 
 /// Reads and checks the narratives of the enabled actors that this process serves: all, or the named ones.
@@ -140,7 +140,7 @@ pub fn platforms(settings: &Settings, actors: &[ActorSpec], stdout: Box<dyn Writ
         .iter()
         .any(|actor| actor.kind == ActorKind::Posting && actor.platform == discord)
     {
-        let opened = open_discord(settings).map_err(|error| format!("{error:#}"));
+        let opened = open_discord(settings).map(|discord| discord as Arc<dyn Platform>);
         if let Err(reason) = &opened {
             tracing::error!(platform = discord, "Nothing can be posted to Discord: {reason}");
         }
@@ -149,22 +149,16 @@ pub fn platforms(settings: &Settings, actors: &[ActorSpec], stdout: Box<dyn Writ
     platforms
 }
 
-/// Opens Discord for the commands of narratives.
-fn discord_runner(settings: &Settings) -> DiscordRunner {
-    let opened = discord(settings).map_err(|error| format!("{error:#}"))?;
-    Ok(Arc::new(opened))
-}
-
-fn open_discord(settings: &Settings) -> anyhow::Result<Arc<dyn Platform>> {
-    Ok(Arc::new(discord(settings)?))
-}
-
-fn discord(settings: &Settings) -> anyhow::Result<Discord> {
-    let options = DiscordOptions {
-        base_url: settings.discord.base_url.clone(),
-        ..DiscordOptions::new(settings.discord_token()?)
+/// Opens Discord, or says why it cannot be opened.
+fn open_discord(settings: &Settings) -> Result<Arc<Discord>, String> {
+    let open = || -> anyhow::Result<Discord> {
+        let options = DiscordOptions {
+            base_url: settings.discord.base_url.clone(),
+            ..DiscordOptions::new(settings.discord_token()?)
+        };
+        Ok(Discord::new(&options)?)
     };
-    Ok(Discord::new(&options)?)
+    open().map(Arc::new).map_err(|error| format!("{error:#}"))
 }
 
 /// What only the process itself can decide.
@@ -204,7 +198,7 @@ pub fn shop(settings: &Settings, parts: WorkerParts) -> anyhow::Result<Arc<Shop>
     Ok(Arc::new(Shop {
         book: Book::new(settings, pool.clone()),
         media: FetchedMedia::new(&narratives.media_hosts).context("`[narratives] media_hosts`")?,
-        discord: discord_runner(settings),
+        discord: open_discord(settings).map(|discord| discord as Arc<dyn botticelli_platforms::CommandRunner>),
         command_rules: CommandRules::new(&narratives.commands),
         readable: ReadableTables::named(readable).context("`[narratives] readable_tables`")?,
         environment: environment.collect(),

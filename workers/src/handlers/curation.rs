@@ -104,10 +104,8 @@ async fn judge(
     review: &mut Review,
 ) -> Result<Verdict, NarrativeFailure> {
     let tables = PostTables {
-        pool: Some(&shop.pool),
-        puller: Some(job.lease),
-        readable: shop.readable.clone(),
         in_hand: Some(("potential_posts", &post.row)),
+        ..PostTables::of_job(shop, job.lease)
     };
     let prefix = format!("post-{}/", post.id);
     let run = run_narrative(shop, actor, job, narrative, &tables, &NarrativeArgs::default(), prefix).await?;

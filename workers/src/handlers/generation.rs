@@ -11,7 +11,7 @@ use botticelli_posts::{Draft, waiting};
 use botticelli_queue::{ClaimedJob, Need, needs_of};
 use serde_json::{Value, json};
 
-use super::{POSTS, narrative_of, run_metadata, run_narrative, target_rows};
+use super::{POSTS, is_of_posts, narrative_of, run_metadata, run_narrative, target_rows};
 use crate::{
     outcome::{JobFailure, Outcome, Rounds, Work},
     ports::PostTables,
@@ -43,16 +43,11 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
     if args.round.is_none() && rounds > 1 {
         return ask_for_rounds(&narrative, &args, rounds);
     }
-    let tables = PostTables {
-        pool: Some(&shop.pool),
-        puller: Some(job.lease),
-        readable: shop.readable.clone(),
-        ..PostTables::default()
-    };
+    let tables = PostTables::of_job(shop, job.lease);
     let run = run_narrative(shop, actor, job, &narrative, &tables, &args, String::new()).await?;
     let metadata = run_metadata(&narrative, &run);
     let (drafts, blanks) = drafts(&run.outputs)?;
-    let (rows, wrong) = target_rows(&run.outputs);
+    let (rows, wrong) = target_rows(run.outputs);
     let mut failures = run.failures;
     failures.extend(blanks);
     failures.extend(wrong);
@@ -138,8 +133,7 @@ fn gathered(narrative: &str, rounds: &[Need]) -> Outcome {
 
 /// Makes posts of the outputs that are meant to be posts, and says which of them are blank.
 fn drafts(outputs: &[Output]) -> Result<(Vec<Draft>, Vec<String>), JobFailure> {
-    let is_post =
-        |output: &&Output| (output.target.as_ref()).is_some_and(|target| POSTS.contains(&target.table.as_str()));
+    let is_post = |output: &&Output| output.target.as_ref().is_some_and(is_of_posts);
     if outputs.iter().all(|output| output.target.is_none()) && !outputs.is_empty() {
         return Err(JobFailure::Discard(format!(
             "no output of the narrative is meant to be a post; write `target = \"{}\"` in it",

@@ -14,21 +14,16 @@ use crate::{
 pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome, JobFailure> {
     let args: NarrativeArgs = read_args(actor.kind, &job.args).map_err(|error| JobFailure::discard(&error))?;
     let narrative = narrative_of(actor, args.narrative_name.as_deref())?;
-    let tables = PostTables {
-        pool: Some(&shop.pool),
-        puller: Some(job.lease),
-        readable: shop.readable.clone(),
-        ..PostTables::default()
-    };
+    let tables = PostTables::of_job(shop, job.lease);
     let run = run_narrative(shop, actor, job, &narrative, &tables, &args, String::new()).await?;
     let outputs: Vec<Value> = run
         .outputs
         .iter()
         .map(|output| output.json.clone().unwrap_or_else(|| Value::from(output.text.clone())))
         .collect();
-    let (rows, wrong) = target_rows(&run.outputs);
     let mut metadata = run_metadata(&narrative, &run);
     metadata["outputs"] = json!(outputs);
+    let (rows, wrong) = target_rows(run.outputs);
     let mut failures = run.failures;
     failures.extend(wrong);
     Ok(Outcome {

@@ -1,9 +1,7 @@
 //! Outputs that become rows of the tables that narratives name as their targets.
 
-use std::sync::Arc;
-
-use botticelli_content::{Batch, Origin, ReadableTables, Shape, StoreError, Target};
-use botticelli_narrative::{Output, Row};
+use botticelli_content::{Batch, Origin, ReadableTables, Shape, StoreError};
+use botticelli_narrative::{Output, Row, Target};
 use serde_json::Value;
 
 use super::POSTS;
@@ -11,43 +9,20 @@ use super::POSTS;
 /// Rows of one output.
 #[derive(Debug)]
 pub(crate) struct TargetRows {
-    table: String,
-    template: Option<String>,
-    schema: Option<Arc<Value>>,
+    target: Target,
+    output: Output,
     rows: Vec<Row>,
-    narrative: String,
-    act: String,
-    iteration: u32,
-    model: Option<String>,
-    prompt_hash: Option<String>,
-    /// The step whose record has the answer that they come from.
-    pub(crate) step: String,
 }
 
 /// The rows that `outputs` with a target are, and what is wrong with those that are none. Posts are not among them.
-pub(crate) fn target_rows(outputs: &[Output]) -> (Vec<TargetRows>, Vec<String>) {
+pub(crate) fn target_rows(outputs: Vec<Output>) -> (Vec<TargetRows>, Vec<String>) {
     let (mut found, mut wrong) = (Vec::new(), Vec::new());
-    for output in outputs {
-        let Some(target) = output
-            .target
-            .as_ref()
-            .filter(|target| !POSTS.contains(&target.table.as_str()))
-        else {
+    for mut output in outputs {
+        let Some(target) = output.target.take().filter(|target| !is_of_posts(target)) else {
             continue;
         };
-        match rows_of(output.json.as_ref()) {
-            Some(rows) => found.push(TargetRows {
-                table: target.table.clone(),
-                template: target.template.clone(),
-                schema: output.schema.clone(),
-                rows,
-                narrative: output.narrative.clone(),
-                act: output.act.clone(),
-                iteration: output.iteration,
-                model: output.model.clone(),
-                prompt_hash: output.prompt_hash.clone(),
-                step: output.step.clone(),
-            }),
+        match rows_of(output.json.take()) {
+            Some(rows) => found.push(TargetRows { target, output, rows }),
             None => wrong.push(format!(
                 "the reply of act `{}` of narrative `{}` is no row for `{}`: it must be a JSON object, or a list of them",
                 output.act, output.narrative, target.table
@@ -57,35 +32,50 @@ pub(crate) fn target_rows(outputs: &[Output]) -> (Vec<TargetRows>, Vec<String>) 
     (found, wrong)
 }
 
-fn rows_of(json: Option<&Value>) -> Option<Vec<Row>> {
+/// Whether what belongs there are posts.
+pub(super) fn is_of_posts(target: &Target) -> bool {
+    POSTS.contains(&target.table.as_str())
+}
+
+fn rows_of(json: Option<Value>) -> Option<Vec<Row>> {
+    let row = |item| match item {
+        Value::Object(row) => Some(row),
+        _ => None,
+    };
     match json? {
-        Value::Object(row) => Some(vec![row.clone()]),
-        Value::Array(items) => items.iter().map(|item| item.as_object().cloned()).collect(),
+        Value::Object(row) => Some(vec![row]),
+        Value::Array(items) => items.into_iter().map(row).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
     }
 }
 
 impl TargetRows {
+    /// The step whose record has the answer that they come from.
+    pub(crate) fn step(&self) -> &str {
+        &self.output.step
+    }
+
     /// The same as the room of tables wants it.
     pub(crate) fn batch<'a>(&'a self, run_id: i64, readable: &'a ReadableTables) -> Batch<'a> {
-        let shape = match (&self.template, &self.schema) {
+        let output = &self.output;
+        let shape = match (&self.target.template, &output.schema) {
             (Some(template), _) => Shape::Like { template, readable },
             (None, Some(schema)) => Shape::Declared(schema),
             (None, None) => Shape::Inferred,
         };
         Batch {
-            target: Target {
-                table: &self.table,
+            target: botticelli_content::Target {
+                table: &self.target.table,
                 shape,
             },
             rows: &self.rows,
             origin: Origin {
                 run_id,
-                narrative: &self.narrative,
-                act: &self.act,
-                iteration: self.iteration,
-                model: self.model.as_deref(),
-                prompt_hash: self.prompt_hash.as_deref(),
+                narrative: &output.narrative,
+                act: &output.act,
+                iteration: output.iteration,
+                model: output.model.as_deref(),
+                prompt_hash: output.prompt_hash.as_deref(),
             },
         }
     }

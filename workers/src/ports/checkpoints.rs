@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use botticelli_actors::{load_checkpoint, save_checkpoint};
 use botticelli_content::{Scope, StateEntry, save_state};
 use botticelli_narrative::{ActRecord, Checkpoints, PortError, PortFuture, Receipt};
-use botticelli_queue::{Lease, LogLevel, Progress, add_to_log, hold, report_progress};
+use botticelli_queue::{Lease, LogLevel, Progress, add_to_log, report_progress};
 use sqlx::PgPool;
 
-use super::Account;
+use super::{Account, held};
 
 /// The replies of a job's acts, kept until the job ends. A worker that lost the job can no longer add to them. With each
 /// goes how far the job is.
@@ -56,10 +56,7 @@ impl Checkpoints for JobCheckpoints<'_> {
             };
             let line = line_about(step, record);
             let saved = serde_json::to_value(record).map_err(PortError::new)?;
-            let mut transaction = botticelli_database::transaction(self.pool)
-                .await
-                .map_err(PortError::new)?;
-            hold(&mut transaction, self.lease).await.map_err(PortError::new)?;
+            let mut transaction = held(self.pool, self.lease).await?;
             save_checkpoint(&mut transaction, self.lease.job.0, step, &saved)
                 .await
                 .map_err(PortError::new)?;

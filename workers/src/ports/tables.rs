@@ -2,8 +2,11 @@
 
 use botticelli_content::{Puller, ReadError, ReadableTables, pull_rows, read_rows};
 use botticelli_narrative::{PortError, PortFuture, Row, TableQuery, TableReader};
-use botticelli_queue::{Lease, hold};
+use botticelli_queue::Lease;
 use sqlx::PgPool;
+
+use super::held;
+use crate::shop::Shop;
 
 /// The tables of narratives and of posts, with one of them narrowed to the row in hand.
 #[derive(Default)]
@@ -16,6 +19,18 @@ pub struct PostTables<'a> {
     pub puller: Option<Lease>,
     /// The table that holds the row in hand, and the row.
     pub in_hand: Option<(&'static str, &'a serde_json::Value)>,
+}
+
+impl<'a> PostTables<'a> {
+    /// All that a job may read, and take.
+    pub(crate) fn of_job(shop: &'a Shop, job: Lease) -> Self {
+        Self {
+            pool: Some(&shop.pool),
+            puller: Some(job),
+            readable: shop.readable.clone(),
+            in_hand: None,
+        }
+    }
 }
 
 impl TableReader for PostTables<'_> {
@@ -48,8 +63,7 @@ impl TableReader for PostTables<'_> {
 
 /// Takes rows for a job. A worker that lost the job takes none: nobody would work on them.
 async fn pull(pool: &PgPool, lease: Lease, query: &TableQuery) -> Result<Result<Vec<Row>, ReadError>, PortError> {
-    let mut transaction = botticelli_database::transaction(pool).await.map_err(PortError::new)?;
-    hold(&mut transaction, lease).await.map_err(PortError::new)?;
+    let mut transaction = held(pool, lease).await?;
     let puller = Puller {
         job: lease.job.0,
         step: "",
