@@ -239,11 +239,7 @@ async fn who_lets_a_queue_run_or_makes_one_waits_for_a_pause_of_everything_that_
     };
     let resumed = run("select botticelli.set_queue_pause('own', false)");
     let made = run("insert into botticelli.queues (name, kind, max_attempts) values ('late', 'own', 3)");
-    let waiting =
-        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
-    while database.row(waiting).await != "2" {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    database.until_waiting_for_locks(2).await;
     pausing.commit().await.unwrap();
     assert!(resumed.await.unwrap().is_err());
     made.await.unwrap().unwrap();

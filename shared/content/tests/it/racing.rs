@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use botticelli_content::{Batch, BatchError, Shape, Target, store_batches};
 use botticelli_narrative::Row;
-use botticelli_testkit::{PATIENCE, database};
+use botticelli_testkit::database;
 use serde_json::json;
 use sqlx::PgPool;
 use tokio::{sync::Barrier, task::JoinSet};
@@ -86,14 +86,7 @@ async fn who_comes_second_waits_for_the_first_and_finds_its_table_or_makes_its_o
             let (pool, given) = (database.pool.clone(), rows(json!([{"title": "b", "score": 1}])));
             async move { store_both(&pool, ["tips", "tips"], [&given, &given]).await }
         });
-        // It waits for a lock by now; nothing announces that, so it is asked for.
-        let waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted";
-        let waiting = async {
-            while database.row(waits).await == "0" {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, waiting).await.unwrap();
+        database.until_waiting_for_locks(1).await;
         if first_commits {
             first.commit().await.unwrap();
         } else {

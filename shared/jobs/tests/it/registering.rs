@@ -1,4 +1,4 @@
-use std::{path::Path, time::Duration};
+use std::path::Path;
 
 use botticelli_jobs::register_fleet;
 use botticelli_settings::Settings;
@@ -22,11 +22,7 @@ async fn a_registration_and_a_pause_do_not_wait_for_each_other() {
         .unwrap();
     let pool = database.pool.clone();
     let registration = tokio::spawn(async move { register_fleet(&pool, &settings, false).await });
-    // The database does not announce that somebody waits for a lock.
-    let waits = "select true from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    while database.rows(waits).await.is_empty() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    database.until_waiting_for_locks(1).await;
     // The actor's queue is written here, while the registration waits for the actor.
     sqlx::query("update botticelli.actor_server_state set is_paused = true where task_id = 'posting'")
         .execute(&mut *pause)

@@ -318,14 +318,6 @@ async fn lock_budgets(pool: &PgPool) -> sqlx::PgTransaction<'static> {
     transaction
 }
 
-async fn until_somebody_waits(desk: &Desk) {
-    let waiting =
-        "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
-    while desk.database.row(waiting).await == "0" {
-        tokio::task::yield_now().await;
-    }
-}
-
 #[tokio::test]
 async fn those_that_come_while_others_are_on_their_way_go_together() {
     let desk = Desk::new().await;
@@ -339,7 +331,7 @@ async fn those_that_come_while_others_are_on_their_way_go_together() {
             tokio::spawn(async move { ledger.reserve(one).await.unwrap() })
         })
         .collect();
-    until_somebody_waits(&desk).await;
+    desk.database.until_waiting_for_locks(1).await;
     lock.commit().await.unwrap();
     for answer in join_all(asked).await {
         assert!(matches!(answer.unwrap(), Reserved::Granted(_)));
@@ -356,7 +348,7 @@ async fn what_is_granted_to_a_caller_who_has_gone_away_is_given_back() {
     let ledger = Ledger::new(desk.database.pool.clone());
     let lock = lock_budgets(&desk.database.pool).await;
     let asked = tokio::spawn(async move { ledger.reserve(one).await });
-    until_somebody_waits(&desk).await;
+    desk.database.until_waiting_for_locks(1).await;
     asked.abort();
     assert!(asked.await.unwrap_err().is_cancelled());
     lock.commit().await.unwrap();

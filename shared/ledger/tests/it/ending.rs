@@ -68,11 +68,7 @@ async fn of_two_that_end_a_call_at_the_same_time_one_does_and_the_other_hears_ho
             let pool = pool.clone();
             async move { release(&pool, call).await.unwrap() }
         });
-        let waiting =
-            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
-        while desk.database.row(waiting).await == "0" {
-            tokio::task::yield_now().await;
-        }
+        desk.database.until_waiting_for_locks(1).await;
         let (expected, state) = if commits {
             transaction.commit().await.unwrap();
             (CallState::Settled, "settled")

@@ -4,7 +4,6 @@ use botticelli_queue::{
     Cancelled, JobId, PutBack, QueueError, Retried, Wakeup, Wakeups, cancel, cancelled_of, complete, discard,
     hand_back, put_back_strays, release_worker, rescue, retry, settle_cancelled, snooze,
 };
-use sqlx::PgPool;
 
 use crate::{Bench, room};
 
@@ -13,15 +12,6 @@ const ENQUEUE_UNIQUE: &str = "select botticelli.enqueue('posting', unique_by => 
 
 async fn cancel_as_tester(bench: &Bench, job: JobId) -> Result<Cancelled, QueueError> {
     cancel(&bench.database.pool, job, Some("not needed"), "a tester").await
-}
-
-/// Waits until a connection waits for a lock that another one holds.
-pub(crate) async fn until_somebody_waits_for_a_lock(pool: &PgPool) {
-    let waiting =
-        "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')";
-    while !sqlx::query_scalar::<_, bool>(waiting).fetch_one(pool).await.unwrap() {
-        tokio::task::yield_now().await;
-    }
 }
 
 impl Bench {
@@ -216,7 +206,7 @@ async fn a_cancellation_waits_for_the_claim_that_has_the_job_in_hand() {
         let pool = pool.clone();
         async move { cancel(&pool, job, None, "a tester").await }
     });
-    until_somebody_waits_for_a_lock(&pool).await;
+    bench.database.until_waiting_for_locks(1).await;
     claiming.commit().await.unwrap();
     assert_eq!(cancelling.await.unwrap().unwrap(), Cancelled::Requested);
     assert_eq!(cancelled_of(&pool, bench.worker).await.unwrap(), [job]);
@@ -233,7 +223,7 @@ async fn a_cancellation_finds_a_job_that_is_being_put_back() {
         let pool = pool.clone();
         async move { cancel(&pool, job.lease.job, None, "a tester").await }
     });
-    until_somebody_waits_for_a_lock(&pool).await;
+    bench.database.until_waiting_for_locks(1).await;
     returning.commit().await.unwrap();
     assert_eq!(cancelling.await.unwrap().unwrap(), Cancelled::AtOnce);
     assert_eq!(bench.unfinished().await, "0");
@@ -264,7 +254,7 @@ async fn a_job_that_is_put_back_while_it_is_being_cancelled_ends() {
                 let pool = pool.clone();
                 async move { hand_back(&mut pool.acquire().await.unwrap(), job.lease).await }
             });
-            until_somebody_waits_for_a_lock(&pool).await;
+            bench.database.until_waiting_for_locks(1).await;
             cancelling.commit().await.unwrap();
             let put_back = returning.await.unwrap().unwrap();
             assert!(matches!(put_back, PutBack::Cancelled { .. }), "{put_back:?}");

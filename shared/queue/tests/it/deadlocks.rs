@@ -4,7 +4,7 @@
 use botticelli_queue::{complete_all, rescue};
 use sqlx::{PgPool, Postgres, Transaction};
 
-use crate::{Bench, cancelling::until_somebody_waits_for_a_lock};
+use crate::Bench;
 
 /// Three unique jobs, in this order.
 async fn enqueue(transaction: &mut Transaction<'_, Postgres>, limits: [u8; 3], unique_while: &str) -> u64 {
@@ -42,7 +42,7 @@ async fn two_that_enqueue_the_same_jobs_in_opposite_orders_wait_one_for_the_othe
                 new
             })
         });
-        until_somebody_waits_for_a_lock(&pool).await;
+        bench.database.until_waiting_for_locks(1).await;
         first.commit().await.unwrap();
         let mut new = 0;
         for other in others {

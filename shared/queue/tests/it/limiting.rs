@@ -85,15 +85,6 @@ impl Bench {
         join_all((0..8).map(|_| self.claim_up_to(7))).await.concat()
     }
 
-    /// Returns once somebody waits for a lock on a table of this database.
-    async fn until_somebody_waits(&self) {
-        let waiting = "select count(*) from pg_locks
-                       where not granted and database = (select oid from pg_database where datname = current_database())";
-        while self.database.row(waiting).await == "0" {
-            tokio::task::yield_now().await;
-        }
-    }
-
     /// What a claim costs in pages, without its leaving a trace.
     async fn pages_of_a_claim(&self) -> i64 {
         let mut transaction = self.database.pool.begin().await.unwrap();

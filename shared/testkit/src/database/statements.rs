@@ -86,6 +86,25 @@ impl TestDatabase {
         panic!("not true within {PATIENCE:?}: {condition}\n{report}");
     }
 
+    /// Waits until so many connections of this database at least wait for locks that others hold. The server does not announce it.
+    ///
+    /// # Panics
+    ///
+    /// When they do not within [`PATIENCE`].
+    pub async fn until_waiting_for_locks(&self, connections: u32) {
+        let query = format!(
+            "select where {connections} <= (select count(*) from pg_stat_activity
+                                            where datname = current_database() and wait_event_type = 'Lock')"
+        );
+        let waiting = async {
+            while self.rows(&query).await.is_empty() {
+                tokio::task::yield_now().await;
+            }
+        };
+        let met = tokio::time::timeout(PATIENCE, waiting).await;
+        assert!(met.is_ok(), "fewer than {connections} wait for a lock");
+    }
+
     async fn met(&self, condition: &str) {
         self.announces
             .get_or_init(async || {

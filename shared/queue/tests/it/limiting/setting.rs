@@ -47,7 +47,7 @@ async fn a_claim_that_races_with_the_setting_of_a_limit_is_counted_or_obeys_it()
         .unwrap();
     assert_eq!(claimed.jobs.len(), 4);
     let ((), ()) = tokio::join!(bench.limit(at_most(6)), async {
-        bench.until_somebody_waits().await;
+        bench.database.until_waiting_for_locks(1).await;
         claiming.commit().await.unwrap();
     });
     assert_eq!(bench.running().await.0, 4);
@@ -56,7 +56,7 @@ async fn a_claim_that_races_with_the_setting_of_a_limit_is_counted_or_obeys_it()
     let mut limiting = pool.begin().await.unwrap();
     limit_queue(&mut limiting, "posting", &at_most(6)).await.unwrap();
     let (claimed, ()) = tokio::join!(bench.claim(), async {
-        bench.until_somebody_waits().await;
+        bench.database.until_waiting_for_locks(1).await;
         limiting.commit().await.unwrap();
     });
     assert_eq!(claimed.len(), 2);

@@ -6,7 +6,7 @@ use botticelli_queue::{
 };
 use serde_json::json;
 
-use crate::{Bench, cancelling::until_somebody_waits_for_a_lock};
+use crate::Bench;
 
 fn child(name: &str) -> WorkflowJob<'static> {
     WorkflowJob::new(name, "posting", json!({"limit": 1}))
@@ -347,7 +347,7 @@ async fn children_that_are_asked_for_while_the_job_is_being_cancelled_end_with_i
     let pool = bench.database.pool.clone();
     let job = parent.lease.job;
     let cancelling = tokio::spawn(async move { cancel(&pool, job, Some("no"), "alice").await });
-    until_somebody_waits_for_a_lock(&bench.database.pool).await;
+    bench.database.until_waiting_for_locks(1).await;
     asking.commit().await.unwrap();
     assert_eq!(cancelling.await.unwrap().unwrap(), Cancelled::AtOnce);
     assert_eq!(bench.database.row("select count(*) from botticelli.jobs").await, "0");
