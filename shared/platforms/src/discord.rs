@@ -158,6 +158,11 @@ impl Platform for Discord {
     }
 }
 
+/// When what has this id was made, in milliseconds since 1970.
+fn made_at(id: &str) -> Option<u64> {
+    id.parse::<u64>().ok().map(|id| (id >> 22) + DISCORD_EPOCH)
+}
+
 /// Sorts an attempt without an answer: before the connection stood, nothing can have been published.
 fn not_answered(error: &reqwest::Error) -> SendError {
     let detail = words_of(error);
@@ -167,11 +172,7 @@ fn not_answered(error: &reqwest::Error) -> SendError {
             detail,
         }
     } else if error.is_builder() {
-        SendError::Rejected {
-            class: Rejection::Settings,
-            code: None,
-            detail,
-        }
+        SendError::refused(Rejection::Settings, detail)
     } else {
         SendError::Ambiguous { detail }
     }

@@ -56,6 +56,15 @@ pub enum Rejection {
 }
 
 impl SendError {
+    /// A rejection before anything was sent, without a code of the platform.
+    pub(crate) fn refused(class: Rejection, detail: impl Into<String>) -> Self {
+        Self::Rejected {
+            class,
+            code: None,
+            detail: detail.into(),
+        }
+    }
+
     /// Whether this very post can never go out, whatever is done about credential and channel.
     pub fn is_about_the_content(&self) -> bool {
         matches!(

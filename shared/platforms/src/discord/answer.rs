@@ -10,7 +10,7 @@ use reqwest::{Response, StatusCode};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{DISCORD_EPOCH, words_of};
+use super::{made_at, words_of};
 use crate::{Rejection, SendError, Sent};
 
 /// A message or an error takes a few kilobytes; more is not from Discord.
@@ -132,7 +132,7 @@ fn created(body: &[u8], headers: &HeaderMap) -> Result<Sent, SendError> {
 /// Whether the message was made before this attempt, by Discord's own clock: the time in its id against the `Date` of
 /// the answer. `Date` has whole seconds and an attempt takes some time, so the difference must be clear.
 fn is_older_than_answer(id: &str, headers: &HeaderMap) -> bool {
-    let made = id.parse::<u64>().ok().map(|id| (id >> 22) + DISCORD_EPOCH);
+    let made = made_at(id);
     let date = headers.get(DATE).and_then(|date| date.to_str().ok());
     let answered = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok());
     let answered = answered.and_then(|time| u64::try_from(time.timestamp_millis()).ok());

@@ -7,13 +7,7 @@ use crate::{Outgoing, Rejection, SendError};
 
 /// Checks what Discord would refuse anyway, and returns the channel.
 pub(super) fn check(delivery: &Outgoing) -> Result<&str, SendError> {
-    let refuse = |class, detail| {
-        Err(SendError::Rejected {
-            class,
-            code: None,
-            detail,
-        })
-    };
+    let refuse = |class, detail| Err(SendError::refused(class, detail));
     let Some(channel) = delivery.channel.as_deref() else {
         return refuse(
             Rejection::Settings,
@@ -25,13 +19,7 @@ pub(super) fn check(delivery: &Outgoing) -> Result<&str, SendError> {
         let detail = format!("channel `{channel}` is not the id of a Discord channel, which is a number");
         return refuse(Rejection::Settings, detail);
     }
-    let nonce = delivery.nonce.chars().count();
-    if !(1..=MAX_NONCE).contains(&nonce) {
-        return refuse(
-            Rejection::Settings,
-            format!("the nonce has {nonce} characters; Discord takes 1 to {MAX_NONCE}"),
-        );
-    }
+    check_nonce(&delivery.nonce)?;
     let characters = delivery.text.chars().count();
     if characters > MAX_CHARS {
         let detail = format!("the text has {characters} characters; Discord takes {MAX_CHARS} at most");
@@ -41,6 +29,16 @@ pub(super) fn check(delivery: &Outgoing) -> Result<&str, SendError> {
         return refuse(Rejection::Content, "the text is empty".to_owned());
     }
     Ok(channel)
+}
+
+/// Checks the length of a nonce.
+pub(super) fn check_nonce(nonce: &str) -> Result<(), SendError> {
+    let length = nonce.chars().count();
+    if (1..=MAX_NONCE).contains(&length) {
+        return Ok(());
+    }
+    let detail = format!("the nonce has {length} characters; Discord takes 1 to {MAX_NONCE}");
+    Err(SendError::refused(Rejection::Settings, detail))
 }
 
 pub(super) fn body(delivery: &Outgoing) -> Value {

@@ -20,12 +20,7 @@ impl Discord {
         let guild = checked.text("guild_id");
         if !guild.is_empty() && channel["guild_id"] != guild {
             let detail = format!("channel {} is not in server {guild}", checked.text("channel_id"));
-            let class = Rejection::TargetGone;
-            return Err(checked.failure(SendError::Rejected {
-                class,
-                code: None,
-                detail,
-            }));
+            return Err(checked.failure(SendError::refused(Rejection::TargetGone, detail)));
         }
         shape::object(&channel, ONE_CHANNEL).map_err(|error| checked.failure(error))
     }
@@ -58,7 +53,7 @@ impl Discord {
 }
 
 /// What a failure before anything was changed means.
-fn not_done(checked: &Checked<'_>, error: SendError) -> CommandError {
+pub(super) fn not_done(checked: &Checked<'_>, error: SendError) -> CommandError {
     checked.failure(match error {
         SendError::Ambiguous { detail } => SendError::NotSent {
             retry_after: None,

@@ -4,10 +4,10 @@ use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use super::endpoint::{self, Request};
-use super::{Checked, shape, split};
+use super::{Checked, channels::not_done, shape, split};
 use crate::command::Method;
 use crate::discord::catalogue::SENT_MESSAGE;
-use crate::discord::{DISCORD_EPOCH, Discord, MAX_NONCE};
+use crate::discord::{Discord, made_at, request::check_nonce};
 use crate::nonce::nonce_of_part;
 use crate::{CommandError, Rejection, SendError};
 
@@ -26,18 +26,9 @@ impl Discord {
     /// those that were sent.
     pub(super) async fn send_messages(&self, checked: &Checked<'_>) -> Result<Value, CommandError> {
         let nonce = checked.call.nonce.as_deref();
-        if let Some(length) = nonce
-            .map(|nonce| nonce.chars().count())
-            .filter(|length| !(1..=MAX_NONCE).contains(length))
-        {
-            let detail = format!("the nonce has {length} characters; Discord takes 1 to {MAX_NONCE}");
-            let class = Rejection::Settings;
-            return Err(checked.failure(SendError::Rejected {
-                class,
-                code: None,
-                detail,
-            }));
-        }
+        nonce
+            .map_or(Ok(()), check_nonce)
+            .map_err(|error| checked.failure(error))?;
         let parts = split::into_messages(checked.text("content"));
         let mut sent: Vec<Value> = Vec::with_capacity(parts.len());
         for (index, part) in parts.iter().enumerate() {
@@ -71,13 +62,7 @@ impl Discord {
         let channel = checked.text("channel_id");
         let limit = checked.args.get("limit").and_then(Value::as_i64).unwrap_or(MOST);
         let look = Request::get(&["channels", channel, "messages"]).with_query("limit", limit);
-        let messages = self.ask(&look).await.map_err(|error| match error {
-            SendError::Ambiguous { detail } => checked.failure(SendError::NotSent {
-                retry_after: None,
-                detail,
-            }),
-            error => checked.failure(error),
-        })?;
+        let messages = self.ask(&look).await.map_err(|error| not_done(checked, error))?;
         let found: Vec<&str> = messages
             .as_array()
             .into_iter()
@@ -85,6 +70,7 @@ impl Discord {
             .filter_map(|message| message["id"].as_str())
             .collect();
         let (young, mut old): (Vec<&str>, Vec<&str>) = found.into_iter().partition(|id| is_young(checked, id));
+        let reason = endpoint::request(checked).reason;
         let mut cleared = 0;
         if young.len() > 1 {
             let mut request = endpoint::request(checked);
@@ -96,7 +82,7 @@ impl Discord {
         }
         for id in old {
             let mut request = Request::new(Method::Delete, &["channels", channel, "messages", id]);
-            request.reason = endpoint::request(checked).reason;
+            request.reason.clone_from(&reason);
             match self.ask_next(&request).await {
                 Ok(_)
                 | Err(SendError::Rejected {
@@ -127,12 +113,7 @@ impl Discord {
                 "messages {} are older than two weeks, which Discord does not delete in bulk; delete them with `messages.delete`",
                 old.join(", ")
             );
-            let class = Rejection::Content;
-            return Err(checked.failure(SendError::Rejected {
-                class,
-                code: None,
-                detail,
-            }));
+            return Err(checked.failure(SendError::refused(Rejection::Content, detail)));
         }
         self.ask(&endpoint::request(checked))
             .await
@@ -169,8 +150,7 @@ fn ids(messages: &[Value]) -> Value {
 
 /// Whether a message is young enough for a deletion in bulk, by the time in its id.
 fn is_young(checked: &Checked<'_>, id: &str) -> bool {
-    let made = id.parse::<u64>().ok().map(|id| (id >> 22) + DISCORD_EPOCH);
-    let made = made.and_then(|made| i64::try_from(made).ok());
+    let made = made_at(id).and_then(|made| i64::try_from(made).ok());
     let since = (checked.call.now - BULK_AGE).timestamp_millis();
     made.is_some_and(|made| made > since)
 }

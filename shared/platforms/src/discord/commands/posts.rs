@@ -22,11 +22,7 @@ impl Discord {
         };
         if guild.is_empty() || !guild.bytes().all(|digit| digit.is_ascii_digit()) {
             let detail = format!("channel {forum} is not in a server");
-            return Err(failure(SendError::Rejected {
-                class: Rejection::Settings,
-                code: None,
-                detail,
-            }));
+            return Err(failure(SendError::refused(Rejection::Settings, detail)));
         }
         let active = self
             .ask_next(&Request::get(&["guilds", &guild, "threads", "active"]))
