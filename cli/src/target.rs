@@ -5,6 +5,7 @@ use std::{collections::HashMap, path::Path};
 use anyhow::{Context, Result, bail};
 use botticelli_database::{PoolSize, check_schema, connect_sessionless, serve_schema};
 use botticelli_process::ProcessArguments;
+use botticelli_settings::Settings;
 use secrecy::SecretString;
 use sqlx::PgPool;
 
@@ -15,11 +16,14 @@ const URL_FILE: &str = "postgres/database_url";
 /// for the fleet in the configured schema. The database may be behind any connection pooler.
 pub(crate) async fn pool(arguments: &ProcessArguments, environment: HashMap<String, String>) -> Result<PgPool> {
     let data_dir = arguments.data_dir(&environment)?;
-    let settings = arguments.settings(environment)?;
+    pool_of(&arguments.settings(environment)?, &data_dir).await
+}
+
+async fn pool_of(settings: &Settings, data_dir: &Path) -> Result<PgPool> {
     serve_schema(settings.server.schema.parse()?)?;
-    let url = match settings.server.database_url {
-        Some(url) => url,
-        None => private_url(&data_dir)?,
+    let url = match &settings.server.database_url {
+        Some(url) => url.clone(),
+        None => private_url(data_dir)?,
     };
     Ok(connect_sessionless(&url, PoolSize(2), "botticelli cli").await?)
 }
@@ -30,6 +34,13 @@ pub(crate) async fn migrated_pool(
     environment: HashMap<String, String>,
 ) -> Result<PgPool> {
     let pool = pool(arguments, environment).await?;
+    check_schema(&pool).await?;
+    Ok(pool)
+}
+
+/// As [`migrated_pool`], for settings in hand.
+pub(crate) async fn migrated_pool_of(settings: &Settings, data_dir: &Path) -> Result<PgPool> {
+    let pool = pool_of(settings, data_dir).await?;
     check_schema(&pool).await?;
     Ok(pool)
 }

@@ -54,12 +54,10 @@ struct Findings {
 pub(super) async fn run(arguments: Arguments, environment: HashMap<String, String>) -> Result<Ending> {
     let surround = arguments.reach.look(&environment)?;
     let is_colored = stderr().is_terminal() && environment.get("NO_COLOR").is_none_or(String::is_empty);
-    let place = arguments.reach.place.arguments();
-    let pool = if arguments.no_database {
-        None
-    } else {
-        // Without a database tables are not looked at, as on a machine where narratives are only written.
-        target::migrated_pool(&place, environment).await.ok()
+    // Without a database tables are not looked at, as on a machine where narratives are only written.
+    let pool = match arguments.reach.place.arguments().data_dir(&environment) {
+        Ok(data_dir) if !arguments.no_database => target::migrated_pool_of(&surround.settings, &data_dir).await.ok(),
+        _ => None,
     };
     let mut findings = Findings::default();
     for path in &arguments.paths {

@@ -151,8 +151,12 @@ pub(super) async fn run(arguments: Arguments, environment: HashMap<String, Strin
         ..RunOptions::new(timeouts(&surround.settings))
     };
     let process = arguments.reach.place.arguments();
-    // A narrative that reads no table runs without any database.
-    let pool = target::migrated_pool(&process, environment.clone()).await.ok();
+    // A narrative that reads nothing there runs without any database.
+    let reads = !narrative.tables().is_empty() || !narrative.state_keys().is_empty();
+    let pool = match process.data_dir(&environment) {
+        Ok(data_dir) if reads => target::migrated_pool_of(&surround.settings, &data_dir).await.ok(),
+        _ => None,
+    };
     if arguments.dry_run {
         let data_dir = process.data_dir(&environment)?;
         let configured = models(&surround.settings, &data_dir);
