@@ -2,7 +2,7 @@
 //!
 //! A document and whoever fills in its templates are not trusted with the machine. So a [`Shelf`] reads below the
 //! directories it was given and nowhere else, [`Fetcher`] connects to public addresses and to hosts that were allowed by
-//! name, and every kind of media is what its bytes say: [`sniff`] decides, and contradictions are refused. All of it
+//! name, and every kind of media is what its bytes say: [`sniff()`] decides, and contradictions are refused. All of it
 //! ends in a [`MediaFile`] with a cap on its size.
 
 mod base64_text;

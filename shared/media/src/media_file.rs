@@ -13,7 +13,7 @@ const MAX_NAME: usize = 100;
 pub struct MediaFile {
     /// What kind of thing it is.
     pub kind: MediaKind,
-    /// The type of its content, as [`sniff`] found it.
+    /// The type of its content, as [`sniff()`] found it.
     pub mime: Mime,
     /// A name without directories; `media` with the usual ending where none was given.
     pub filename: String,
@@ -39,7 +39,7 @@ impl MediaFile {
     ///
     /// # Errors
     ///
-    /// [`SniffError`], as [`sniff`] has it.
+    /// [`SniffError`], as [`sniff()`] has it.
     pub fn new(
         bytes: impl Into<Arc<[u8]>>,
         filename: Option<&str>,
