@@ -94,9 +94,7 @@ async fn a_round_that_fails_is_tried_again_alone() {
     let _worker = stage.worker().await;
     // The second act of the first of two rounds.
     stage.llm.reply_next(LlmReply::Text("a walk".to_owned()));
-    stage
-        .llm
-        .reply_next(LlmReply::Json(serde_json::json!({ "body": "short" })));
+    stage.llm.reply_next(LlmReply::Garbage);
     stage.enqueue_two_rounds().await;
     stage.database.until(ALL_PUBLISHED).await;
     let runs = "select coalesce(args ->> 'round', 'all'), run.attempt, outcome
