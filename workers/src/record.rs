@@ -2,12 +2,10 @@
 
 use std::time::Duration;
 
-use botticelli_actors::{
-    Ending, clear_checkpoints, finish_execution, record_failure, record_success, remove_checkpoint,
-};
+use botticelli_actors::{Ending, finish_execution, record_failure, record_success, remove_checkpoint};
 use botticelli_content::{Batch, BatchError, StoreError, store_batches};
 use botticelli_jobs::ARGS_VERSION;
-use botticelli_posts::{Verdict, decide, release, store_drafts};
+use botticelli_posts::{Verdict, decide, store_drafts};
 use botticelli_queue::{
     ClaimedJob, Finished, JobOptions, LogLevel, NewJob, OnFailure, PutBack, QueueError, Retried, Source, WorkflowJob,
     add_to_log, await_children, complete, discard, enqueue_unless_waiting, hand_back, hold, retry, save_result,
@@ -16,6 +14,9 @@ use botticelli_queue::{
 use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};
 
+mod leftovers;
+
+use self::leftovers::{give_up, let_go};
 use crate::{
     handlers::{TargetRows, is_of_answer},
     outcome::{JobFailure, Outcome, Rounds, Work, chain, one_line},
@@ -110,7 +111,7 @@ pub(crate) async fn record_refused(
     let mut rest = transaction.begin().await?;
     let closed = async {
         end(&mut rest, actor, job, &mut recorded, &json!({})).await?;
-        let_go(&mut rest, job).await
+        give_up(&mut rest, job).await
     };
     match closed.await {
         Ok(()) => rest.commit().await?,
@@ -246,7 +247,11 @@ async fn record_outcome(
     } else {
         close(connection, job, &recorded, &metadata).await?;
     }
-    let_go(connection, job).await?;
+    if is_given_up {
+        give_up(connection, job).await?;
+    } else {
+        let_go(connection, job).await?;
+    }
     Ok(recorded)
 }
 
@@ -284,7 +289,7 @@ async fn record_rounds(
     let reason = match waits {
         PutBack::Waits => format!("it waits for its {} rounds", children.len()),
         PutBack::Cancelled { reason } => {
-            let_go(connection, job).await?;
+            give_up(connection, job).await?;
             one_line(&reason)
         }
     };
@@ -371,23 +376,16 @@ async fn record_failed_try(
     let metadata = json!({ "try": job.tries, "final": is_over });
     end(connection, actor, job, &mut recorded, &metadata).await?;
     if is_over {
-        let_go(connection, job).await?;
+        give_up(connection, job).await?;
     }
     Ok(recorded)
-}
-
-/// Lets go of what was kept under the id of a job that is over.
-async fn let_go(connection: &mut PgConnection, job: &ClaimedJob) -> Result<(), RecordError> {
-    clear_checkpoints(connection, job.lease.job.0).await?;
-    release(connection, job.lease.job.0).await?;
-    Ok(())
 }
 
 async fn record_interruption(connection: &mut PgConnection, job: &ClaimedJob) -> Result<Recorded, RecordError> {
     let reason = match hand_back(connection, job.lease).await? {
         PutBack::Waits => "the worker stopped; the job goes on elsewhere".to_owned(),
         PutBack::Cancelled { reason } => {
-            let_go(connection, job).await?;
+            give_up(connection, job).await?;
             one_line(&reason)
         }
     };
@@ -412,7 +410,7 @@ async fn record_wait(
     let reason = match snooze(connection, job.lease, delay).await? {
         PutBack::Waits => reason.to_owned(),
         PutBack::Cancelled { reason } => {
-            let_go(connection, job).await?;
+            give_up(connection, job).await?;
             one_line(&reason)
         }
     };

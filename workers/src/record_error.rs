@@ -64,6 +64,12 @@ impl From<botticelli_content::StoreError> for RecordError {
     }
 }
 
+impl From<botticelli_content::ReadError> for RecordError {
+    fn from(error: botticelli_content::ReadError) -> Self {
+        Self::of(error)
+    }
+}
+
 impl From<botticelli_posts::PostsError> for RecordError {
     fn from(error: botticelli_posts::PostsError) -> Self {
         Self::of(error)

@@ -438,7 +438,7 @@ impl StateReader for RehearsedState<'_> {
 
 /// Rows where no database is at hand.
 impl TableReader for Rehearsal {
-    fn read<'a>(&'a self, query: &'a TableQuery) -> PortFuture<'a, Option<Vec<Row>>> {
+    fn read<'a>(&'a self, query: &'a TableQuery, _: &'a str) -> PortFuture<'a, Option<Vec<Row>>> {
         let mut notes = self.notes();
         if !notes.invented.contains(&query.table) {
             notes.invented.push(query.table.clone());

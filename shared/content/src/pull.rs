@@ -11,6 +11,7 @@ use crate::{
     condition::{Statement, push_filter, push_order},
     read::{fetch, push_bounds, push_columns, row_limit},
     readable::{Found, Home, find},
+    table_name::{TableName, content_schema},
 };
 
 /// Who takes rows, and for what.
@@ -76,23 +77,47 @@ pub async fn pull_rows(
     fetch(connection, taking).await.map_err(&failed)
 }
 
-/// Gives back what a job took of a table, so that others get it: for a job that was given up. How many rows they are.
+/// Gives back what a job took, of whichever tables, so that others get it: for a job that was given up. How many rows they
+/// are. Tables whose rows this role may not change are left alone.
 ///
 /// # Errors
 ///
 /// [`ReadError`].
-pub async fn give_back(connection: &mut PgConnection, table: &str, job: i64) -> Result<u64, ReadError> {
-    let found = find(connection, table, &ReadableTables::default()).await?;
-    check_pullable(&found)?;
-    let mut statement = Statement::new("update ");
-    statement
-        .push(&found.table.name)
-        .push(" set pulled_at = null, pulled_by = null, pulled_for = null where pulled_by = ")
-        .push_bind(job);
-    let given = statement.build().persistent(false).execute(connection).await;
-    Ok(given
-        .map_err(ReadError::while_doing("given back", table))?
-        .rows_affected())
+pub async fn give_back(connection: &mut PgConnection, job: i64) -> Result<u64, ReadError> {
+    // In one order, so that two jobs do not wait for each other.
+    let tables: Vec<String> = sqlx::query_scalar(
+        "select relation.relname::text
+         from pg_catalog.pg_class as relation
+         join pg_catalog.pg_namespace as space on space.oid = relation.relnamespace
+         where space.nspname = $1 and relation.relkind in ('r', 'p')
+           and pg_catalog.has_table_privilege(relation.oid, 'select, update')
+           and (
+             select count(*) from pg_catalog.pg_attribute as it
+             where it.attrelid = relation.oid and not it.attisdropped
+               and (it.attname, it.atttypid) in (
+                 ('pulled_at', 'timestamptz'::regtype), ('pulled_by', 'bigint'::regtype), ('pulled_for', 'text'::regtype)
+               )
+           ) = 3
+         order by relation.relname",
+    )
+    .persistent(false)
+    .bind(content_schema())
+    .fetch_all(&mut *connection)
+    .await
+    .map_err(ReadError::reading("pg_catalog.pg_class"))?;
+    let mut rows = 0;
+    for name in tables.iter().filter_map(|name| TableName::of_content(name)) {
+        let mut statement = Statement::new("update ");
+        statement
+            .push(&name)
+            .push(" set pulled_at = null, pulled_by = null, pulled_for = null where pulled_by = ")
+            .push_bind(job);
+        let given = statement.build().persistent(false).execute(&mut *connection).await;
+        rows += given
+            .map_err(ReadError::while_doing("given back", name.table()))?
+            .rows_affected();
+    }
+    Ok(rows)
 }
 
 /// Whether rows of a table can be taken.

@@ -39,6 +39,7 @@ pub use embedded::{Embedded, EmbeddedError, EmbeddedOptions};
 pub use llm_error::{ErrorClass, LlmError, LlmFailure};
 pub use message::{Media, MediaKind, Message, Part, Role};
 pub use model::{Finish, LanguageModel, Remaining, Reply, ReplyFuture, Request, Timeouts};
+pub use name_pattern::NamePattern;
 pub use price::{Price, Prices};
 pub use prompt_hash::Fingerprint;
 pub use provider::{MaxTokensField, ProviderOptions, SetupError, UnknownWire, Wire, open};

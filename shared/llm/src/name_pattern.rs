@@ -2,14 +2,16 @@
 
 /// A name in which every `*` stands for any text, the empty one too.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NamePattern(String);
+pub struct NamePattern(String);
 
 impl NamePattern {
-    pub(crate) fn new(text: impl Into<String>) -> Self {
+    /// The pattern that is written as `text`.
+    pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    pub(crate) fn matches(&self, name: &str) -> bool {
+    /// Whether it stands for `name`.
+    pub fn matches(&self, name: &str) -> bool {
         let Some((first, rest)) = self.0.split_once('*') else {
             return self.0 == name;
         };

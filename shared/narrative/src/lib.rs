@@ -27,6 +27,7 @@
 mod check;
 mod document;
 mod executor;
+mod json_path;
 mod json_schema;
 mod narrative;
 mod ports;
@@ -38,6 +39,7 @@ pub use check::{
     check, open, parse,
 };
 pub use executor::{ActFailure, NarrativeRun, Output, RunError, RunOptions, run};
+pub use json_path::JsonPath;
 pub use json_schema::json_schema;
 pub use narrative::{Act, Budget, Carousel, ModelChoice, Narrative, Spend, Target};
 pub use ports::{

@@ -6,7 +6,8 @@ mod question;
 pub use question::ModelChoice;
 
 pub(crate) use question::{
-    Answer, Argument, CommandInput, Example, History, Input, InputSource, MediaInput, Question, Retention, TableInput,
+    Answer, Argument, CommandInput, Example, FetchedMedia, History, Input, InputSource, MediaInput, Question,
+    Retention, TableInput,
 };
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -14,6 +15,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use serde_json::Value;
 
 use crate::{
+    JsonPath,
     check::Place,
     table::TableQuery,
     template::{Expression, Template},
@@ -97,8 +99,8 @@ pub(crate) struct Repeat {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Capture {
     pub(crate) key: String,
-    /// The steps from the reply's JSON to the part.
-    pub(crate) path: Vec<String>,
+    /// From the reply's JSON to the part.
+    pub(crate) path: JsonPath,
 }
 
 /// The share of a provider's limits that a narrative may use, each over 0 and at most 1.
@@ -408,7 +410,7 @@ impl Act {
         for input in self.inputs() {
             match &input.source {
                 InputSource::Text(text) => templates.push(text),
-                InputSource::Media(MediaInput::Fetch { url, .. }) => templates.push(url),
+                InputSource::Media(MediaInput::Fetch(fetched)) => templates.push(&fetched.url),
                 InputSource::Command(command) => {
                     for (_, argument) in &command.args {
                         argument.collect_templates(&mut templates);

@@ -183,12 +183,12 @@ impl Ledger for NoLedger {
 /// Reads tables for narratives.
 pub trait TableReader: Send + Sync {
     /// The rows that `query` asks for, in its order, with at least the columns it names; `None` when there is no such table,
-    /// and there may be one later.
+    /// and there may be one later. `key` names the read within the run, as [`CommandCall::key`] does a command.
     ///
     /// # Errors
     ///
     /// [`PortError`] when the table or a column may not be read, does not exist, or cannot be reached.
-    fn read<'a>(&'a self, query: &'a TableQuery) -> PortFuture<'a, Option<Vec<Row>>>;
+    fn read<'a>(&'a self, query: &'a TableQuery, key: &'a str) -> PortFuture<'a, Option<Vec<Row>>>;
 }
 
 /// Runs commands of platforms.
@@ -249,7 +249,7 @@ pub struct Nothing;
 struct NotHere(&'static str);
 
 impl TableReader for Nothing {
-    fn read<'a>(&'a self, _: &'a TableQuery) -> PortFuture<'a, Option<Vec<Row>>> {
+    fn read<'a>(&'a self, _: &'a TableQuery, _: &'a str) -> PortFuture<'a, Option<Vec<Row>>> {
         Box::pin(async { Err(PortError::new(NotHere("tables"))) })
     }
 }
@@ -334,6 +334,9 @@ pub struct ActRecord {
     /// Tables as they were written into the prompt, for later acts that name them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tables: BTreeMap<String, String>,
+    /// Where the media of the question stood that later acts still see, by the number of the input, from 1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub media: BTreeMap<usize, String>,
     /// What is kept in the state, by key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub state: BTreeMap<String, Value>,

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use botticelli_actors::{load_checkpoint, remove_checkpoint, save_checkpoint};
 use botticelli_content::{Changes, update_rows};
+use botticelli_llm::NamePattern;
 use botticelli_narrative::{CommandCall, CommandRunner, PortError, PortFuture};
 use botticelli_platforms::{Effect, find, nonce_for_command};
 use botticelli_queue::Lease;
@@ -20,38 +21,20 @@ pub type DiscordRunner = Result<Arc<dyn botticelli_platforms::CommandRunner>, St
 
 /// Which commands narratives may run beside those that only read.
 #[derive(Debug, Clone, Default)]
-pub struct CommandRules(Vec<String>);
+pub struct CommandRules(Vec<NamePattern>);
 
 impl CommandRules {
     /// Rules such as `discord messages.send`, where `*` stands for any text.
     pub fn new(rules: &[String]) -> Self {
-        let plain = |rule: &String| rule.split_whitespace().collect::<Vec<_>>().join(" ");
+        let plain = |rule: &String| NamePattern::new(rule.split_whitespace().collect::<Vec<_>>().join(" "));
         Self(rules.iter().map(plain).collect())
     }
 
     /// Whether a command that changes something may be run.
     pub fn allow(&self, platform: &str, command: &str) -> bool {
         let name = format!("{platform} {command}");
-        self.0.iter().any(|rule| matches(rule, &name))
+        self.0.iter().any(|rule| rule.matches(&name))
     }
-}
-
-/// Whether `text` is what `pattern` says, where `*` stands for any text.
-fn matches(pattern: &str, text: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(rest) = parts.next().and_then(|first| text.strip_prefix(first)) else {
-        return false;
-    };
-    let mut rest = rest;
-    let mut ends_open = false;
-    for part in parts {
-        ends_open = part.is_empty();
-        match rest.find(part) {
-            Some(at) => rest = &rest[at + part.len()..],
-            None => return false,
-        }
-    }
-    rest.is_empty() || ends_open || pattern.ends_with('*')
 }
 
 /// Runs the commands of one job.
@@ -208,12 +191,14 @@ mod tests {
             "discord  messages.send".to_owned(),
             "discord channels.*".to_owned(),
             "* *.pin".to_owned(),
+            "discord *e.*e".to_owned(),
         ]);
         for (command, allowed) in [
             ("messages.send", true),
             ("messages.sends", false),
             ("messages.pin", true),
             ("channels.create", true),
+            ("stage.delete", true),
             ("members.ban", false),
             ("", false),
         ] {

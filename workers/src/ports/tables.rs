@@ -34,7 +34,7 @@ impl<'a> PostTables<'a> {
 }
 
 impl TableReader for PostTables<'_> {
-    fn read<'a>(&'a self, query: &'a TableQuery) -> PortFuture<'a, Option<Vec<Row>>> {
+    fn read<'a>(&'a self, query: &'a TableQuery, key: &'a str) -> PortFuture<'a, Option<Vec<Row>>> {
         Box::pin(async move {
             if let Some((table, row)) = self.in_hand
                 && table == query.table
@@ -45,7 +45,7 @@ impl TableReader for PostTables<'_> {
                 return Err(PortError::new(NotInHand(query.table.clone())));
             };
             let rows = match self.puller {
-                Some(lease) if query.pull => pull(pool, lease, query).await?,
+                Some(lease) if query.pull => pull(pool, lease, query, key).await?,
                 _ => read_rows(pool, query, &self.readable).await,
             };
             match rows {
@@ -62,11 +62,16 @@ impl TableReader for PostTables<'_> {
 }
 
 /// Takes rows for a job. A worker that lost the job takes none: nobody would work on them.
-async fn pull(pool: &PgPool, lease: Lease, query: &TableQuery) -> Result<Result<Vec<Row>, ReadError>, PortError> {
+async fn pull(
+    pool: &PgPool,
+    lease: Lease,
+    query: &TableQuery,
+    key: &str,
+) -> Result<Result<Vec<Row>, ReadError>, PortError> {
     let mut transaction = held(pool, lease).await?;
     let puller = Puller {
         job: lease.job.0,
-        step: "",
+        step: key,
     };
     let rows = pull_rows(&mut transaction, query, puller).await;
     if rows.is_ok() {

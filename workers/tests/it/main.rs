@@ -8,6 +8,7 @@ mod cancelling;
 mod conflicts;
 mod curation;
 mod failing_runs;
+mod fallbacks;
 mod generation;
 mod leases;
 mod messages;

@@ -6,14 +6,14 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use botticelli_narrative::ModelChoice;
+use botticelli_narrative::{JsonPath, ModelChoice};
 use botticelli_toml_document::{Location, Reading, read_all};
 use regex::Regex;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use toml::Spanned;
 
-use super::expectation::{Check, Expectation, Path as JsonPath};
+use super::expectation::{Check, Expectation};
 
 /// How alike a text must be that an expectation compares, unless it says so: 0 to 1.
 const SIMILARITY: f64 = 0.8;

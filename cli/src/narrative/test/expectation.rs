@@ -1,8 +1,6 @@
 //! What a test expects of a reply.
 
-use std::fmt;
-
-use botticelli_narrative::{Act, ModelChoice};
+use botticelli_narrative::{Act, JsonPath, ModelChoice};
 use jsonschema::Validator;
 use regex::Regex;
 use serde_json::Value;
@@ -23,7 +21,7 @@ pub(super) enum Check {
     AtLeast(usize),
     AtMost(usize),
     /// The reply's JSON has such a part, and it is this, if one is given.
-    Part(Path, Option<Value>),
+    Part(JsonPath, Option<Value>),
     /// The reply is this text, or its JSON this value.
     Is(Value),
     /// The reply's JSON satisfies the act's schema.
@@ -45,53 +43,6 @@ pub(super) struct Said<'a> {
     pub(super) json: Option<&'a Value>,
     /// The act that said it.
     pub(super) act: Option<&'a Act>,
-}
-
-/// Steps from a JSON value to a part of it.
-pub(super) struct Path(Vec<String>);
-
-impl Path {
-    /// Reads `$.items[0].id`; `None` when it is no path.
-    pub(super) fn parse(written: &str) -> Option<Self> {
-        let inner = written.strip_prefix('$').unwrap_or(written);
-        let inner = inner.strip_prefix('.').unwrap_or(inner);
-        if inner.is_empty() {
-            return Some(Self(Vec::new()));
-        }
-        let steps = inner
-            .replace('[', ".")
-            .split('.')
-            .map(|step| {
-                step.strip_suffix(']')
-                    .unwrap_or(step)
-                    .trim_matches(['"', '\''])
-                    .to_owned()
-            })
-            .collect::<Vec<_>>();
-        let steps = match steps.split_first() {
-            Some((first, rest)) if first.is_empty() => rest.to_vec(),
-            _ => steps,
-        };
-        steps.iter().all(|step| !step.is_empty()).then_some(Self(steps))
-    }
-
-    fn part<'v>(&self, whole: &'v Value) -> Option<&'v Value> {
-        self.0.iter().try_fold(whole, |value, step| match value {
-            Value::Object(fields) => fields.get(step),
-            Value::Array(items) => items.get(step.parse::<usize>().ok()?),
-            _ => None,
-        })
-    }
-}
-
-impl fmt::Display for Path {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("$")?;
-        self.0.iter().try_for_each(|step| match step.parse::<usize>() {
-            Ok(index) => write!(formatter, "[{index}]"),
-            Err(_) => write!(formatter, ".{step}"),
-        })
-    }
 }
 
 impl Check {
@@ -131,7 +82,7 @@ impl Check {
     }
 }
 
-fn part_failure(said: &Said<'_>, path: &Path, expected: Option<&Value>) -> Option<String> {
+fn part_failure(said: &Said<'_>, path: &JsonPath, expected: Option<&Value>) -> Option<String> {
     let Some(json) = said.json else {
         return Some(format!("is not JSON, so it has no `{path}`"));
     };
@@ -185,25 +136,8 @@ mod tests {
         })
     }
 
-    fn path(written: &str) -> Path {
-        Path::parse(written).unwrap_or(Path(Vec::new()))
-    }
-
-    #[test]
-    fn a_path_leads_through_objects_and_lists() {
-        let value = json!({"items": [{"id": 7}], "a b": true});
-        for (written, expected) in [
-            ("$", Some(value.clone())),
-            ("$.items[0].id", Some(json!(7))),
-            ("items[0]", Some(json!({"id": 7}))),
-            ("$[\"a b\"]", Some(json!(true))),
-            ("$.items[1]", None),
-            ("$.none.id", None),
-        ] {
-            assert_eq!(path(written).part(&value), expected.as_ref(), "{written}");
-        }
-        assert_eq!(path("items[0].id").to_string(), "$.items[0].id");
-        assert!(Path::parse("$.a..b").is_none());
+    fn path(written: &str) -> JsonPath {
+        JsonPath::parse(written).unwrap_or_else(|| panic!("{written}"))
     }
 
     #[test]

@@ -14,7 +14,7 @@ pub(super) struct Stage<'t>(pub(super) &'t Test);
 
 impl TableReader for Stage<'_> {
     /// The rows as they are given, so many as the query wants, in its columns. Filter and order are not applied.
-    fn read<'a>(&'a self, query: &'a TableQuery) -> PortFuture<'a, Option<Vec<Row>>> {
+    fn read<'a>(&'a self, query: &'a TableQuery, _: &'a str) -> PortFuture<'a, Option<Vec<Row>>> {
         let read = || {
             let Some(rows) = self.0.tables.get(&query.table) else {
                 let reason = format!(

@@ -113,7 +113,7 @@ async fn a_destructive_read_deletes_nothing_and_brings_the_same_rows_twice() {
     assert_eq!(read(&database, &query("tips")).await, "[]");
     // Nor is anything lost.
     assert_eq!(database.row(&format!("select count(*) from {SCHEMA}.tips")).await, "3");
-    assert_eq!(give_back(&mut connection, "tips", 1).await.unwrap(), 2);
+    assert_eq!(give_back(&mut connection, 1).await.unwrap(), 2);
 }
 
 /// There rows came as `json` and were read as `jsonb`: "Unsupported JSONB encoding version".

@@ -181,8 +181,12 @@ async fn what_a_job_gives_back_others_get() {
     take(&database.pool, &pull(2), 1, "a").await;
     take(&database.pool, &pull(2), 2, "a").await;
     let mut connection = database.pool.acquire().await.unwrap();
-    assert_eq!(give_back(&mut connection, "tips", 1).await.unwrap(), 2);
-    assert_eq!(give_back(&mut connection, "tips", 1).await.unwrap(), 0);
+    // A table of the same schema that knows nothing of jobs is left alone.
+    database
+        .execute("create table botticelli_content.plain (pulled_by text)")
+        .await;
+    assert_eq!(give_back(&mut connection, 1).await.unwrap(), 2);
+    assert_eq!(give_back(&mut connection, 1).await.unwrap(), 0);
     assert_eq!(take(&database.pool, &pull(9), 3, "a").await, [1, 2]);
 }
 

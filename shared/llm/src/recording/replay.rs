@@ -22,8 +22,9 @@ const PROVIDER: &str = "replay";
 #[derive(Debug)]
 pub struct Replay {
     name: String,
-    lines: Vec<Line>,
-    /// The lines that have been given.
+    /// With their numbers, from 1.
+    lines: Vec<(usize, Line)>,
+    /// The numbers of those that have been given.
     used: Mutex<HashSet<usize>>,
 }
 
@@ -51,11 +52,12 @@ impl Replay {
     pub fn read(name: &str, text: &str) -> Result<Self, RecordingError> {
         let written = text.lines().zip(1..).filter(|(line, _)| !line.trim().is_empty());
         let lines = written.map(|(text, line)| {
-            serde_json::from_str(text).map_err(|source| RecordingError::Line {
+            let read = serde_json::from_str(text).map_err(|source| RecordingError::Line {
                 name: name.to_owned(),
                 line,
                 source,
-            })
+            });
+            Ok((line, read?))
         });
         Ok(Self {
             name: name.to_owned(),
@@ -66,16 +68,16 @@ impl Replay {
 
     fn answer(&self, request: &Request) -> Result<Reply, LlmError> {
         let hash = request.prompt_hash();
-        let of_request = || self.lines.iter().enumerate().filter(|(_, line)| line.hash == hash);
+        let of_request = || self.lines.iter().filter(|(_, line)| line.hash == hash);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = || of_request().filter(|(index, _)| !used.contains(index));
+        let fresh = || of_request().filter(|(number, _)| !used.contains(number));
         let found = fresh()
             .find(|(_, line)| line.model == request.model)
             .or_else(|| fresh().next())
             .or_else(|| of_request().next_back());
         match found {
-            Some((index, line)) => {
-                used.insert(index);
+            Some((number, line)) => {
+                used.insert(*number);
                 line.outcome.clone().again(&line.provider)
             }
             None => Err(self.unknown(request, &hash)),
@@ -84,17 +86,16 @@ impl Replay {
 
     fn unknown(&self, request: &Request, hash: &str) -> LlmError {
         let asked = Asked::from(request);
-        let near = match nearest(&asked, self.lines.iter().enumerate()) {
+        let near = match nearest(&asked, self.lines.iter().map(|(number, line)| (*number, line))) {
             None => "nothing in it is like it".to_owned(),
-            Some((index, line)) => {
+            Some((number, line)) => {
                 let step = line
                     .step
                     .as_ref()
                     .map(|step| format!(" of step `{step}`"))
                     .unwrap_or_default();
                 format!(
-                    "the nearest is that{step} in line {}: {}",
-                    index + 1,
+                    "the nearest is that{step} in line {number}: {}",
                     difference(&asked, &line.request)
                 )
             }

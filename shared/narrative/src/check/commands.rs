@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A command as it is written.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct PreparedCommand {
     /// What a reference calls it, or the command itself.
     pub(super) name: String,

@@ -10,7 +10,6 @@ use super::{
     commands,
     inputs::{PreparedInput, PreparedSource},
     media::PreparedMedia,
-    narratives::known_reply,
     page::Page,
     schemas,
     shelf::Shelf,
@@ -18,8 +17,11 @@ use super::{
     version::version_of,
 };
 use crate::{
+    JsonPath,
     document::{ActTable, CarouselEntry, SchemaEntry, Stage},
-    narrative::{Act, Answer, Capture, Example, Input, InputSource, MediaInput, Narrative, Question, Repeat, Work},
+    narrative::{
+        Act, Answer, Capture, Example, FetchedMedia, Input, InputSource, MediaInput, Narrative, Question, Repeat, Work,
+    },
     template::{Known, KnownAct, KnownReply, Template},
 };
 
@@ -86,14 +88,23 @@ impl<'a> Completer<'a> {
         let page = self.shelf.page;
         let table = prepared.table;
         let is_last = self.stage + 1 == self.toc.len();
+        if table.is_some_and(|table| matches!(&table.extract_output, Some(extract) if !extract.get_ref())) {
+            self.never_json.insert(entry.get_ref().clone());
+        }
+        let answer = matches!(prepared.work, PreparedWork::Ask(_)).then(|| self.answer(table, is_last));
         let aliases: BTreeSet<String> = self.aliases(prepared);
-        let known = self.known(entry.get_ref(), &aliases, table);
+        // In its own repetitions an act knows what it said in the last one.
+        let itself = table.and_then(|table| table.carousel.as_ref()).map(|_| KnownAct {
+            name: entry.get_ref(),
+            reply: self.own_reply(prepared, answer.as_ref()),
+        });
+        let known = self.known(&aliases, itself);
         let work = match &prepared.work {
             PreparedWork::Compose(reference) => narratives(reference).map(Work::Compose),
             PreparedWork::Gather(inputs) => self.inputs(&known, inputs, narratives).map(Work::Gather),
             PreparedWork::Ask(inputs) => {
                 let inputs = self.inputs(&known, inputs, narratives);
-                let question = self.question(&known, table, is_last);
+                let question = answer.flatten().and_then(|answer| self.question(&known, table, answer));
                 match (inputs, question) {
                     (Some(inputs), Some(question)) => Some(Work::Ask(Box::new(Question { inputs, ..question }))),
                     _ => None,
@@ -112,10 +123,6 @@ impl<'a> Completer<'a> {
         let must_be_json = known.must_be_json.take();
         let parts = known.parts.take();
         drop(known);
-        self.ask_for_json(&must_be_json);
-        if table.is_some_and(|table| matches!(&table.extract_output, Some(extract) if !extract.get_ref())) {
-            self.never_json.insert(entry.get_ref().clone());
-        }
         let stores_output = table.is_none_or(|table| !table.skip_content_generation);
         self.acts.push(Act {
             name: entry.get_ref().clone(),
@@ -129,6 +136,7 @@ impl<'a> Completer<'a> {
             parts: BTreeSet::new(),
             version: String::new(),
         });
+        self.ask_for_json(&must_be_json);
         for (name, part) in parts {
             if let Some(asked) = self.acts.iter_mut().find(|act| act.name == name) {
                 asked.parts.insert(part);
@@ -166,7 +174,22 @@ impl<'a> Completer<'a> {
             .collect()
     }
 
-    fn known<'k>(&'k self, name: &'k str, aliases: &'k BTreeSet<String>, table: Option<&ActTable>) -> Known<'k> {
+    /// What an act knows of its own reply, whose answer is `None` where it asks no model and `Some(None)` where something is
+    /// wrong with it.
+    fn own_reply(&self, prepared: &PreparedAct<'_>, answer: Option<&Option<Answer>>) -> KnownReply {
+        match (&prepared.work, answer) {
+            (PreparedWork::Ask(_), _) if self.never_json.contains(prepared.name.get_ref()) => KnownReply::Text,
+            (PreparedWork::Ask(_), Some(Some(answer))) => reply_of(answer),
+            (PreparedWork::Gather(inputs), _) => match inputs.as_slice() {
+                [input] if matches!(input.source, PreparedSource::Command(_)) => KnownReply::Json,
+                _ => KnownReply::Text,
+            },
+            (PreparedWork::Compose(_), _) => KnownReply::Text,
+            (PreparedWork::Ask(_), _) => KnownReply::Json,
+        }
+    }
+
+    fn known<'k>(&'k self, aliases: &'k BTreeSet<String>, itself: Option<KnownAct<'k>>) -> Known<'k> {
         let acts = self.acts[..self.before].iter().map(|act| KnownAct {
             name: &act.name,
             reply: if self.never_json.contains(&act.name) {
@@ -188,13 +211,7 @@ impl<'a> Completer<'a> {
             .flat_map(|stage| &stage.0)
             .map(|act| act.get_ref().as_str());
         let later = all.filter(|act| !earlier.contains(act)).collect();
-        // In its own repetitions an act knows what it said in the last one.
-        if table.is_some_and(|table| table.carousel.is_some()) {
-            acts.push(KnownAct {
-                name,
-                reply: KnownReply::Json,
-            });
-        }
+        acts.extend(itself);
         Known {
             acts,
             later,
@@ -204,7 +221,7 @@ impl<'a> Completer<'a> {
         }
     }
 
-    fn question(&self, known: &Known<'_>, table: Option<&'a ActTable>, is_last: bool) -> Option<Question> {
+    fn question(&self, known: &Known<'_>, table: Option<&'a ActTable>, answer: Answer) -> Option<Question> {
         let page = self.shelf.page;
         let asking = table.map_or_else(Asking::default, Asking::of_act).or(self.wider);
         let earlier: Vec<&str> = self.acts[..self.before].iter().map(|act| act.name.as_str()).collect();
@@ -220,7 +237,6 @@ impl<'a> Completer<'a> {
             })
         });
         let examples: Vec<Option<Example>> = examples.collect();
-        let answer = self.answer(table, is_last)?;
         let Settings {
             models,
             temperature,
@@ -316,12 +332,12 @@ impl<'a> Completer<'a> {
                 mime,
                 filename,
                 kind,
-            }) => InputSource::Media(MediaInput::Fetch {
+            }) => InputSource::Media(MediaInput::Fetch(FetchedMedia {
                 url: texts::template(page, known, url)?,
                 mime: mime.clone(),
                 filename: filename.clone(),
                 kind: *kind,
-            }),
+            })),
             PreparedSource::Table(table) => InputSource::Table((**table).clone()),
             PreparedSource::Command(command) => InputSource::Command(Box::new(commands::complete(
                 page,
@@ -384,32 +400,39 @@ fn capture(page: &Page<'_>, key: &Spanned<String>, path: &Spanned<String>) -> Op
         page.error(&key.span(), "not-a-name", message);
         return None;
     }
-    let written = path.get_ref().strip_prefix('$').unwrap_or(path.get_ref());
-    let steps: Vec<String> = written
-        .split(['.', '['])
-        .map(|step| {
-            step.strip_suffix(']')
-                .unwrap_or(step)
-                .trim_matches(['"', '\''])
-                .to_owned()
-        })
-        .collect();
-    let steps: Vec<String> = match steps.split_first() {
-        Some((first, rest)) if first.is_empty() => rest.to_vec(),
-        _ => steps,
-    };
-    if steps.iter().any(String::is_empty) {
+    let Some(read) = JsonPath::parse(path.get_ref()) else {
         let message = format!("`{path}` is not a path; write `$` for the whole reply, or such as `$.items[0].id`");
         page.error(&path.span(), "wrong-value", message);
         return None;
-    }
+    };
     Some(Capture {
         key: key.get_ref().clone(),
-        path: steps,
+        path: read,
     })
 }
 
 /// The version of a narrative whose acts have theirs.
 pub(super) fn version_of_narrative(narrative: &Narrative) -> String {
     version_of(narrative.described())
+}
+
+/// What the acts behind it know of an act.
+fn known_reply(act: &Act) -> KnownReply {
+    match &act.work {
+        Work::Ask(question) => reply_of(&question.answer),
+        Work::Gather(inputs) => match inputs.as_slice() {
+            [input] if matches!(input.source, InputSource::Command(_)) => KnownReply::Json,
+            _ => KnownReply::Text,
+        },
+        Work::Compose(_) => KnownReply::Text,
+    }
+}
+
+/// What is known of a reply that is to be this.
+fn reply_of(answer: &Answer) -> KnownReply {
+    match answer {
+        Answer::Schema(schema) => KnownReply::Schema(Arc::clone(schema)),
+        Answer::Json => KnownReply::Json,
+        Answer::Text | Answer::TextOrJson => KnownReply::Open,
+    }
 }

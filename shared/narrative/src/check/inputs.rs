@@ -9,6 +9,7 @@ use toml::Spanned;
 use super::{
     commands::{self, PreparedCommand},
     media::{self, PreparedMedia},
+    page::Page,
     shelf::Shelf,
     tables,
 };
@@ -159,9 +160,14 @@ fn structured<'a>(shelf: &'a Shelf<'a>, place: &Range<usize>, input: &InputTable
             );
             is_clear = false;
         }
-        return is_clear
-            .then(|| referred(shelf, reference, media_kind, own_retention))
-            .flatten();
+        if !is_clear {
+            return None;
+        }
+        let referred = referred(shelf, reference, media_kind, own_retention)?;
+        return match &input.required {
+            None => Some(referred),
+            Some(required) => required_here(page, referred, required),
+        };
     }
     let kinds = kind.map_or_else(|| guessed(input), |(_, kinds, _)| kinds);
     let noun = kind.map_or_else(|| noun_of(kinds), |(name, ..)| name);
@@ -205,6 +211,27 @@ fn structured<'a>(shelf: &'a Shelf<'a>, place: &Range<usize>, input: &InputTable
         source,
         retention: own_retention.unwrap_or(Retention::Full),
     })
+}
+
+/// A part of the file that is required here, or not, whatever it says itself.
+fn required_here<'a>(page: &Page<'_>, input: PreparedInput<'a>, required: &Spanned<bool>) -> Option<PreparedInput<'a>> {
+    let is_required = *required.get_ref();
+    let source = match input.source {
+        PreparedSource::Table(table) => PreparedSource::Table(Box::new(TableInput { is_required, ..*table })),
+        PreparedSource::Command(command) => {
+            let command = command.command().clone();
+            PreparedSource::Command(PreparedOrNamed::Here(Box::new(PreparedCommand {
+                is_required,
+                ..command
+            })))
+        }
+        PreparedSource::Text(_) | PreparedSource::Media(_) | PreparedSource::Narrative(_) => {
+            let message = "only tables and bot commands have `required`; leave it out";
+            page.error(&required.span(), "foreign-key", message);
+            return None;
+        }
+    };
+    Some(PreparedInput { source, ..input })
 }
 
 /// What an input without a type is, by its keys.

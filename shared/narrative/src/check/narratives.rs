@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     document::{ActEntry, Document, Entries, Head, Stage, Toc},
-    narrative::{Act, Narrative, Target, Work},
+    narrative::{Narrative, Target},
 };
 
 /// How many narratives may stand in each other.
@@ -398,25 +398,5 @@ impl<'a> Builder<'a> {
         for draft in self.drafts {
             unplayed(Some(draft.name.get_ref()), &draft.head.acts);
         }
-    }
-}
-
-/// What the acts behind it know of an act.
-pub(super) fn known_reply(act: &Act) -> crate::template::KnownReply {
-    use crate::{
-        narrative::{Answer, InputSource},
-        template::KnownReply,
-    };
-    match &act.work {
-        Work::Ask(question) => match &question.answer {
-            Answer::Schema(schema) => KnownReply::Schema(Arc::clone(schema)),
-            Answer::Json => KnownReply::Json,
-            Answer::Text | Answer::TextOrJson => KnownReply::Open,
-        },
-        Work::Gather(inputs) => match inputs.as_slice() {
-            [input] if matches!(input.source, InputSource::Command(_)) => KnownReply::Json,
-            _ => KnownReply::Text,
-        },
-        Work::Compose(_) => KnownReply::Text,
     }
 }

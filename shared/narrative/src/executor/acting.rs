@@ -1,8 +1,12 @@
 //! One act: whether it is played, its inputs, its call and its record.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use botticelli_llm::{ErrorClass, LlmError, Message, Request, Role, Timeouts};
+use botticelli_llm::{ErrorClass, LlmError, Message, Part, Request, Role, Timeouts};
 use serde_json::Value;
 use tracing::{Instrument as _, field};
 
@@ -55,6 +59,17 @@ impl Step<'_, '_> {
     }
 }
 
+/// An act's work, done.
+struct Worked {
+    record: ActRecord,
+    /// What it cost.
+    receipts: Vec<Receipt>,
+    /// The media of its question that later acts still see.
+    shown: Vec<Part>,
+    /// What narratives that it played had to say.
+    outputs: Vec<Output>,
+}
+
 impl Player<'_> {
     /// Plays an act once, unless its record was saved before, or what it asks for does not hold.
     pub(super) async fn act_once(&self, step: &Step<'_, '_>) -> Result<Played, RunError> {
@@ -69,7 +84,9 @@ impl Player<'_> {
         // A narrative that is played has records of its own; only that it was passed over is on record here.
         let has_record = !matches!(act.work, Work::Compose(_)) || act.when.is_some();
         if has_record && let Some(record) = self.ports.checkpoints.load(&key).await.map_err(unsaved)? {
-            return self.played(step, &key, record, true).await;
+            let shown = self.kept_before(act.inputs(), &record.media).await;
+            let shown = shown.map_err(|failure| step.failed(failure))?;
+            return Ok(self.played(step, &key, record, shown, true));
         }
         if let Some(when) = &act.when {
             let state = self.state();
@@ -80,7 +97,7 @@ impl Player<'_> {
                     ..step.record()
                 };
                 self.ports.checkpoints.save(&key, &record, &[]).await.map_err(unsaved)?;
-                return self.played(step, &key, record, false).await;
+                return Ok(self.played(step, &key, record, Vec::new(), false));
             }
         }
         if let Work::Compose(child) = &act.work {
@@ -96,7 +113,12 @@ impl Player<'_> {
             "llm.tokens_in" = field::Empty,
             "llm.tokens_out" = field::Empty,
         );
-        let (mut record, receipts, outputs) = self.work(step).instrument(span).await?;
+        let Worked {
+            mut record,
+            receipts,
+            shown,
+            outputs,
+        } = self.work(step).instrument(span).await?;
         match captured(act, &record) {
             Ok(state) => record.state = state,
             Err(failure) => {
@@ -108,7 +130,7 @@ impl Player<'_> {
         }
         let saved = self.ports.checkpoints.save(&key, &record, &receipts).await;
         saved.map_err(unsaved)?;
-        let played = self.played(step, &key, record, false).await?;
+        let played = self.played(step, &key, record, shown, false);
         Ok(Played { outputs, ..played })
     }
 
@@ -144,19 +166,25 @@ impl Player<'_> {
         })
     }
 
-    /// Does an act's work, and says what was done, what it cost, and what narratives that it played had to say.
-    async fn work(&self, step: &Step<'_, '_>) -> Result<(ActRecord, Vec<Receipt>, Vec<Output>), RunError> {
+    async fn work(&self, step: &Step<'_, '_>) -> Result<Worked, RunError> {
         let (gathered, outputs) = self.gather(step).await?;
         let mut record = step.record();
+        // Earlier tables are on earlier records.
         let named = gathered
-            .tables
+            .own
             .iter()
-            .filter(|(alias, _)| step.frame.named.contains(alias.as_str()));
-        record.tables = named.map(|(alias, text)| (alias.clone(), text.to_string())).collect();
+            .filter(|alias| step.frame.named.contains(alias.as_str()));
+        let named = named.filter_map(|alias| Some((alias.clone(), gathered.tables.get(alias)?.to_string())));
+        record.tables = named.collect();
         let Work::Ask(question) = &step.act.work else {
             record.reply = gathered.text();
             record.json = gathered.only_json().cloned();
-            return Ok((record, Vec::new(), outputs));
+            return Ok(Worked {
+                record,
+                receipts: Vec::new(),
+                shown: Vec::new(),
+                outputs,
+            });
         };
         let answered = self.ask(step, question, &gathered).await;
         let Answered {
@@ -170,6 +198,7 @@ impl Player<'_> {
             receipt,
         } = answered.map_err(|failure| step.failed(failure))?;
         record.prompt = Some(gathered.kept_text());
+        record.media = gathered.kept_urls();
         record.reply = usable.text;
         record.json = usable.json;
         record.raw = discarded.into_iter().chain(usable.raw).collect();
@@ -179,7 +208,12 @@ impl Player<'_> {
         record.calls = calls;
         record.finish = Some(reply.finish);
         record.prompt_hash = Some(prompt_hash);
-        Ok((record, vec![receipt], outputs))
+        Ok(Worked {
+            record,
+            receipts: vec![receipt],
+            shown: gathered.kept_media(),
+            outputs,
+        })
     }
 
     async fn ask(&self, step: &Step<'_, '_>, question: &Question, gathered: &Gathered) -> Result<Answered, ActFailure> {
@@ -230,56 +264,71 @@ impl Player<'_> {
     /// Brings an act's inputs together. Tables come first, because texts beside them may name them.
     async fn gather(&self, step: &Step<'_, '_>) -> Result<(Gathered, Vec<Output>), RunError> {
         let Step { frame, act, .. } = *step;
-        let own = self.tables_of(act.inputs()).await;
+        let key = |number: usize| format!("{}{}/input-{number}", self.options.step_prefix, step.name);
         let mut tables = frame.tables.clone();
-        tables.extend(own.map_err(|failure| step.failed(failure))?);
+        let (mut own, mut read) = (BTreeSet::new(), BTreeMap::new());
+        for (number, input) in (1..).zip(act.inputs()) {
+            let InputSource::Table(table) = &input.source else {
+                continue;
+            };
+            let text = self.rows(table, &key(number)).await;
+            let text: Arc<str> = Arc::from(text.map_err(|failure| step.failed(failure))?);
+            for name in [&table.query.table, &table.alias] {
+                tables.insert(name.clone(), Arc::clone(&text));
+                own.insert(name.clone());
+            }
+            read.insert(number, text);
+        }
         let state = self.state();
         let values = self.values(frame, &tables, &state, step.repetition);
         let (mut brought, mut outputs) = (Vec::new(), Vec::new());
-        for (input, number) in act.inputs().iter().zip(1..) {
-            let name = format!("{}/input-{number}", step.name);
-            if let InputSource::Narrative { name: title, narrative } = &input.source {
-                let inner = Place {
-                    steps: format!("{name}/"),
-                    target: None,
-                    ..frame.place.clone()
-                };
-                let (text, part) = self.compose(narrative, inner).await?;
-                outputs.extend(part);
-                brought.push(Brought::text(text, input.retention, title));
-                continue;
-            }
-            let key = format!("{}{name}", self.options.step_prefix);
-            let one = self.bring(input, key, &values, &tables).await;
-            brought.extend(one.map_err(|failure| step.failed(failure))?);
+        for (number, input) in (1..).zip(act.inputs()) {
+            brought.push(match &input.source {
+                InputSource::Narrative { name: title, narrative } => {
+                    let inner = Place {
+                        steps: format!("{}/input-{number}/", step.name),
+                        target: None,
+                        ..frame.place.clone()
+                    };
+                    let (text, part) = self.compose(narrative, inner).await?;
+                    outputs.extend(part);
+                    Brought::text(text, input.retention, title)
+                }
+                InputSource::Table(table) => {
+                    let text = read.get(&number).map(ToString::to_string).unwrap_or_default();
+                    Brought::text(text, input.retention, &format!("table {}", table.query.table))
+                }
+                InputSource::Text(text) => {
+                    let text = text.render(&values).map_err(|error| step.failed(error.into()))?;
+                    Brought::text(text, input.retention, "text")
+                }
+                InputSource::Media(media) => {
+                    let media = self.media(media, input.retention, &values).await;
+                    media.map_err(|failure| step.failed(failure))?
+                }
+                InputSource::Command(command) => {
+                    let answer = self.command(command, key(number), &values).await;
+                    Brought::answer(
+                        answer.map_err(|failure| step.failed(failure))?,
+                        input.retention,
+                        &command.command,
+                    )
+                }
+            });
         }
-        Ok((Gathered { brought, tables }, outputs))
+        Ok((Gathered { brought, tables, own }, outputs))
     }
 
-    /// What a finished act means for those behind it.
-    async fn played(
-        &self,
-        step: &Step<'_, '_>,
-        key: &str,
-        record: ActRecord,
-        is_resumed: bool,
-    ) -> Result<Played, RunError> {
+    /// What a finished act, with media that are still `shown` to later ones, means for those behind it.
+    fn played(&self, step: &Step<'_, '_>, key: &str, record: ActRecord, shown: Vec<Part>, is_resumed: bool) -> Played {
         self.ports.audience.ended(key, &record, is_resumed);
         self.count(&record, is_resumed);
         let act: Arc<str> = Arc::from(step.act.name.as_str());
         let text: Arc<str> = Arc::from(record.reply.as_str());
-        let turn = match &record.prompt {
-            None => None,
-            Some(prompt) => {
-                let state = self.state();
-                let values = self.values(step.frame, &step.frame.tables, &state, step.repetition);
-                let shown = self.kept_media(step.act.inputs(), &values).await;
-                let shown = shown.map_err(|failure| step.failed(failure))?;
-                Some(Turn::new(Arc::clone(&act), prompt, shown, Arc::clone(&text)))
-            }
-        };
+        let prompt = record.prompt.as_ref();
+        let turn = prompt.map(|prompt| Turn::new(Arc::clone(&act), prompt, shown, Arc::clone(&text)));
         let tables = record.tables.iter();
-        Ok(Played {
+        Played {
             turn,
             tables: tables
                 .map(|(alias, text)| (alias.clone(), Arc::from(text.as_str())))
@@ -291,7 +340,7 @@ impl Player<'_> {
             },
             record: Some((step.name.clone(), record)),
             outputs: Vec::new(),
-        })
+        }
     }
 
     pub(super) fn values<'v>(
@@ -333,14 +382,9 @@ fn captured(act: &Act, record: &ActRecord) -> Result<BTreeMap<String, Value>, Ac
             Some(json) => json.clone(),
             None => Value::from(record.reply.as_str()),
         };
-        let part = capture.path.iter().try_fold(&whole, |value, step| match value {
-            Value::Object(fields) => fields.get(step),
-            Value::Array(items) => items.get(step.parse::<usize>().ok()?),
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-        });
-        let part = part.ok_or_else(|| ActFailure::NoCapture {
+        let part = capture.path.part(&whole).ok_or_else(|| ActFailure::NoCapture {
             key: capture.key.clone(),
-            path: capture.path.join("."),
+            path: capture.path.clone(),
         })?;
         kept.insert(capture.key.clone(), part.clone());
     }

@@ -4,7 +4,7 @@ use std::{error::Error, time::Duration};
 
 use botticelli_llm::{ErrorClass, LlmError};
 
-use crate::{ports::PortError, template::TemplateError};
+use crate::{JsonPath, ports::PortError, template::TemplateError};
 
 /// Why a run gave nothing back.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +95,15 @@ pub enum ActFailure {
     /// The texts and tables came out blank, so there is nothing to ask.
     #[error("the prompt is blank; check the arguments and replies that it consists of")]
     BlankPrompt,
+    /// There is no table that the act needs.
+    #[error(
+        "there is no table `{table}`; it comes about when a narrative with that `target` stores its first rows; write `required = false` \
+         where that may be later"
+    )]
+    NoTable {
+        /// The table.
+        table: String,
+    },
     /// A table that the act needs has no row to offer.
     #[error("table `{table}` has no matching row; write `required = false` where that is fine")]
     NoRows {
@@ -134,7 +143,7 @@ pub enum ActFailure {
         /// The key.
         key: String,
         /// The path.
-        path: String,
+        path: JsonPath,
     },
     /// The record of the act could not be loaded or saved.
     #[error("checkpoint `{step}` could not be loaded or saved")]
@@ -181,6 +190,7 @@ impl RunError {
             Some(
                 ActFailure::Template(_)
                 | ActFailure::BlankPrompt
+                | ActFailure::NoTable { .. }
                 | ActFailure::NoRows { .. }
                 | ActFailure::Command { .. }
                 | ActFailure::Media { .. }

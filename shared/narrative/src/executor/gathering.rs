@@ -1,16 +1,19 @@
 //! Bringing an act's inputs together.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use botticelli_llm::{Media, MediaKind, Part};
+use botticelli_llm::{Media, Part};
 use serde_json::Value;
 
 use super::{ActFailure, playing::Player};
 use crate::{
-    narrative::{Argument, CommandInput, Input, InputSource, MediaInput, Retention, TableInput},
+    narrative::{Argument, CommandInput, FetchedMedia, Input, InputSource, MediaInput, Retention, TableInput},
     ports::CommandCall,
     table::render,
-    template::{Template, Values},
+    template::Values,
 };
 
 /// One input, brought.
@@ -24,7 +27,11 @@ pub(super) struct Brought {
 /// What an input brought.
 pub(super) enum Content {
     Text(String),
-    Media(Arc<Media>),
+    Media {
+        media: Arc<Media>,
+        /// Where it was fetched; `None` when it came with the narrative.
+        url: Option<String>,
+    },
     /// What a platform answered, as JSON and as text.
     Json(Value, String),
 }
@@ -39,10 +46,20 @@ impl Brought {
         }
     }
 
+    /// What a platform answered to `command`.
+    pub(super) fn answer(answer: Value, retention: Retention, command: &str) -> Self {
+        let text = crate::table::plain(&answer);
+        Self {
+            summary: summary_of(&format!("command {command}"), &text),
+            content: Content::Json(answer, text),
+            retention,
+        }
+    }
+
     fn as_text(&self) -> Option<&str> {
         match &self.content {
             Content::Text(text) | Content::Json(_, text) => Some(text),
-            Content::Media(_) => None,
+            Content::Media { .. } => None,
         }
     }
 }
@@ -56,11 +73,14 @@ fn summary_of(noun: &str, text: &str) -> String {
 }
 
 /// Everything that an act's inputs brought.
-#[derive(Default)]
 pub(super) struct Gathered {
+    /// In the order of the inputs.
     pub(super) brought: Vec<Brought>,
-    /// Tables as they were written, by their aliases and names.
+    /// Tables that texts beside them may name, as they were written, by their aliases and names: the act's own, and those of
+    /// acts before it.
     pub(super) tables: BTreeMap<String, Arc<str>>,
+    /// The names of the act's own.
+    pub(super) own: BTreeSet<String>,
 }
 
 impl Gathered {
@@ -76,7 +96,7 @@ impl Gathered {
         for brought in &self.brought {
             match &brought.content {
                 Content::Text(text) | Content::Json(_, text) => texts.push(text),
-                Content::Media(media) => {
+                Content::Media { media, .. } => {
                     flush(&mut texts, &mut parts);
                     parts.push(Part::Media(Arc::clone(media)));
                 }
@@ -93,6 +113,28 @@ impl Gathered {
             Retention::Summary => Some(&brought.summary),
             Retention::Drop => None,
         }))
+    }
+
+    /// The media of the question that later acts still see.
+    pub(super) fn kept_media(&self) -> Vec<Part> {
+        let media = self.brought.iter().filter_map(|brought| match &brought.content {
+            Content::Media { media, .. } if brought.retention == Retention::Full => Some(media),
+            _ => None,
+        });
+        media.map(|media| Part::Media(Arc::clone(media))).collect()
+    }
+
+    /// Where those of them stood that were fetched, by the numbers of their inputs, from 1.
+    pub(super) fn kept_urls(&self) -> BTreeMap<usize, String> {
+        let urls = (1..)
+            .zip(&self.brought)
+            .filter_map(|(number, brought)| match &brought.content {
+                Content::Media { url: Some(url), .. } if brought.retention == Retention::Full => {
+                    Some((number, url.clone()))
+                }
+                _ => None,
+            });
+        urls.collect()
     }
 
     /// The only answer of a platform, if there is nothing else.
@@ -125,73 +167,59 @@ pub(super) fn joined<'t>(parts: impl Iterator<Item = &'t str>) -> String {
 }
 
 impl Player<'_> {
-    /// Reads the tables of `inputs`, which texts beside them may name.
-    pub(super) async fn tables_of(&self, inputs: &[Input]) -> Result<BTreeMap<String, Arc<str>>, ActFailure> {
-        let mut tables = BTreeMap::new();
-        for input in inputs {
-            if let InputSource::Table(table) = &input.source {
-                let text: Arc<str> = Arc::from(self.rows(table).await?);
-                tables.insert(table.query.table.clone(), Arc::clone(&text));
-                tables.insert(table.alias.clone(), text);
-            }
-        }
-        Ok(tables)
-    }
-
-    /// Brings `input`, which is none of a narrative.
-    pub(super) async fn bring(
+    /// Brings a picture, sound, film or document.
+    pub(super) async fn media(
         &self,
-        input: &Input,
-        key: String,
+        input: &MediaInput,
+        retention: Retention,
         values: &Values<'_>,
-        tables: &BTreeMap<String, Arc<str>>,
-    ) -> Result<Option<Brought>, ActFailure> {
-        let retention = input.retention;
-        Ok(Some(match &input.source {
-            InputSource::Text(template) => Brought::text(template.render(values)?, retention, "text"),
-            InputSource::Table(table) => {
-                let text = tables.get(&table.alias).map(ToString::to_string).unwrap_or_default();
-                Brought::text(text, retention, &format!("table {}", table.query.table))
+    ) -> Result<Brought, ActFailure> {
+        let (media, url) = match input {
+            MediaInput::Here(media) => (Arc::clone(media), None),
+            MediaInput::Fetch(fetched) => {
+                let url = fetched.url.render(values)?;
+                (self.fetch(fetched, &url).await?, Some(url))
             }
-            InputSource::Media(media) => {
-                let media = self.media(media, values).await?;
-                Brought {
-                    summary: summary_of_media(&media),
-                    content: Content::Media(media),
-                    retention,
-                }
-            }
-            InputSource::Command(command) => {
-                let answer = self.command(command, key, values).await?;
-                let text = crate::table::plain(&answer);
-                Brought {
-                    summary: summary_of(&format!("command {}", command.command), &text),
-                    content: Content::Json(answer, text),
-                    retention,
-                }
-            }
-            InputSource::Narrative { .. } => return Ok(None),
-        }))
+        };
+        // A text is put before the model as a text, as one that stands in a file is.
+        if media.mime.starts_with("text/")
+            && let Ok(text) = std::str::from_utf8(&media.bytes)
+        {
+            return Ok(Brought::text(text.to_owned(), retention, "text"));
+        }
+        Ok(Brought {
+            summary: summary_of_media(&media),
+            content: Content::Media { media, url },
+            retention,
+        })
     }
 
-    async fn rows(&self, input: &TableInput) -> Result<String, ActFailure> {
+    /// Reads a table for the input of this key.
+    pub(super) async fn rows(&self, input: &TableInput, key: &str) -> Result<String, ActFailure> {
         let query = &input.query;
         let table = || query.table.clone();
         let rows = self
             .ports
             .tables
-            .read(query)
+            .read(query, key)
             .await
             .map_err(|source| ActFailure::Table { table: table(), source })?;
-        match rows.unwrap_or_default().as_slice() {
+        match rows.as_deref() {
             // Asked about nothing, a model invents something.
-            [] if input.is_required => Err(ActFailure::NoRows { table: table() }),
-            [] => Ok(String::new()),
-            rows => Ok(render(input.format, &query.columns, rows)),
+            None if input.is_required => Err(ActFailure::NoTable { table: table() }),
+            Some([]) if input.is_required => Err(ActFailure::NoRows { table: table() }),
+            None | Some([]) => Ok(String::new()),
+            Some(rows) => Ok(render(input.format, &query.columns, rows)),
         }
     }
 
-    async fn command(&self, command: &CommandInput, key: String, values: &Values<'_>) -> Result<Value, ActFailure> {
+    /// Runs a command for the input of this key.
+    pub(super) async fn command(
+        &self,
+        command: &CommandInput,
+        key: String,
+        values: &Values<'_>,
+    ) -> Result<Value, ActFailure> {
         let mut args = serde_json::Map::new();
         for (name, argument) in &command.args {
             args.insert(name.clone(), filled(argument, values)?);
@@ -217,43 +245,48 @@ impl Player<'_> {
         }
     }
 
-    /// The picture, sound, film or document; what is fetched is fetched once in a run.
-    pub(super) async fn media(&self, input: &MediaInput, values: &Values<'_>) -> Result<Arc<Media>, ActFailure> {
-        let (url, mime, filename, kind): (&Template, _, _, Option<MediaKind>) = match input {
-            MediaInput::Here(media) => return Ok(Arc::clone(media)),
-            MediaInput::Fetch {
-                url,
-                mime,
-                filename,
-                kind,
-            } => (url, mime, filename, *kind),
-        };
-        let url = url.render(values)?;
+    /// The picture, sound, film or document at `url`, which is fetched once in a run.
+    async fn fetch(&self, input: &FetchedMedia, url: &str) -> Result<Arc<Media>, ActFailure> {
+        // Whoever asks for another kind or type of the same address asks for another check of what is there.
+        let asked = (url.to_owned(), input.kind, input.mime.clone());
         // Held while fetching, so that acts side by side do not fetch the same twice.
         let mut fetched = self.fetched.lock().await;
-        if let Some(media) = fetched.get(&url) {
-            return Ok(Arc::clone(media));
-        }
-        let brought = self.ports.media.fetch(&url, kind, mime.as_deref()).await;
-        let mut media = brought.map_err(|source| ActFailure::Media {
-            url: url.clone(),
-            source,
-        })?;
-        if filename.is_some() {
-            media.filename.clone_from(filename);
-        }
-        let media = Arc::new(media);
-        fetched.insert(url, Arc::clone(&media));
-        Ok(media)
+        let media = if let Some(media) = fetched.get(&asked) {
+            Arc::clone(media)
+        } else {
+            let brought = self.ports.media.fetch(url, input.kind, input.mime.as_deref()).await;
+            let media = brought.map_err(|source| ActFailure::Media {
+                url: url.to_owned(),
+                source,
+            })?;
+            Arc::clone(fetched.entry(asked).or_insert(Arc::new(media)))
+        };
+        Ok(match &input.filename {
+            None => media,
+            Some(filename) => Arc::new(Media {
+                filename: Some(filename.clone()),
+                ..(*media).clone()
+            }),
+        })
     }
 
-    /// The media of a question that later acts still see.
-    pub(super) async fn kept_media(&self, inputs: &[Input], values: &Values<'_>) -> Result<Vec<Part>, ActFailure> {
+    /// [`Gathered::kept_media`] of a question that was asked in an earlier attempt, whose [`Gathered::kept_urls`] were `urls`.
+    pub(super) async fn kept_before(
+        &self,
+        inputs: &[Input],
+        urls: &BTreeMap<usize, String>,
+    ) -> Result<Vec<Part>, ActFailure> {
         let mut parts = Vec::new();
-        for input in inputs.iter().filter(|input| input.retention == Retention::Full) {
-            if let InputSource::Media(media) = &input.source {
-                parts.push(Part::Media(self.media(media, values).await?));
-            }
+        for (number, input) in (1..).zip(inputs) {
+            let InputSource::Media(media) = &input.source else {
+                continue;
+            };
+            let media = match (media, urls.get(&number)) {
+                (MediaInput::Here(media), _) if input.retention == Retention::Full => Arc::clone(media),
+                (MediaInput::Fetch(fetched), Some(url)) => self.fetch(fetched, url).await?,
+                _ => continue,
+            };
+            parts.push(Part::Media(media));
         }
         Ok(parts)
     }

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use botticelli_llm::Media;
+use botticelli_llm::{Media, MediaKind};
 use futures_util::{StreamExt as _, stream};
 use serde_json::Value;
 
@@ -23,6 +23,9 @@ use crate::{
 /// A part of the run, boxed because narratives stand in each other.
 pub(super) type Playing<'s, T> = Pin<Box<dyn Future<Output = Result<T, RunError>> + Send + 's>>;
 
+/// What was fetched: its address, and the kind and the type that it had to be.
+pub(super) type Wanted = (String, Option<MediaKind>, Option<String>);
+
 /// A run in progress.
 pub(super) struct Player<'a> {
     pub(super) ports: &'a Ports<'a>,
@@ -32,8 +35,7 @@ pub(super) struct Player<'a> {
     pub(super) state: Mutex<BTreeMap<String, Value>>,
     /// What all acts together came to, those of failed repetitions included; the outputs are not in it.
     pub(super) tally: Mutex<NarrativeRun>,
-    /// What was fetched, by its address.
-    pub(super) fetched: tokio::sync::Mutex<HashMap<String, Arc<Media>>>,
+    pub(super) fetched: tokio::sync::Mutex<HashMap<Wanted, Arc<Media>>>,
 }
 
 /// Where in the run a narrative is played.

@@ -5,8 +5,8 @@ use std::time::Duration;
 use botticelli_llm::Media;
 
 use super::{
-    Act, Answer, Argument, Budget, CommandInput, History, Input, InputSource, MediaInput, Narrative, Question,
-    Retention, Spend, TableInput, Work,
+    Act, Answer, Argument, Budget, CommandInput, FetchedMedia, History, Input, InputSource, MediaInput, Narrative,
+    Question, Retention, Spend, TableInput, Work,
 };
 use crate::template::Template;
 
@@ -82,10 +82,7 @@ impl Act {
     pub fn described_besides(&self) -> Vec<(&'static str, String)> {
         let mut rest = Vec::new();
         for capture in &self.captures {
-            rest.push((
-                "state_capture",
-                format!("{} = $.{}", capture.key, capture.path.join(".")),
-            ));
+            rest.push(("state_capture", format!("{} = {}", capture.key, capture.path)));
         }
         if !self.stores_output {
             rest.push(("skip_content_generation", true.to_string()));
@@ -162,7 +159,7 @@ fn push_inputs(parts: &mut Description, inputs: &[Input]) {
         match &input.source {
             InputSource::Text(text) => parts.push(("text", text.written().to_owned())),
             InputSource::Media(MediaInput::Here(media)) => parts.push(("media", media_in_words(media))),
-            InputSource::Media(MediaInput::Fetch { url, mime, kind, .. }) => {
+            InputSource::Media(MediaInput::Fetch(FetchedMedia { url, mime, kind, .. })) => {
                 parts.push(("url", url.written().to_owned()));
                 push(parts, "mime", mime.as_ref());
                 push(parts, "kind", *kind);

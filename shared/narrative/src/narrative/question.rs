@@ -118,14 +118,18 @@ pub(crate) enum MediaInput {
     /// Brought when the narrative was read.
     Here(Arc<Media>),
     /// To be fetched when the act is played.
-    Fetch {
-        /// Where from.
-        url: Template,
-        /// What it must be, if the author says so.
-        mime: Option<String>,
-        filename: Option<String>,
-        kind: Option<MediaKind>,
-    },
+    Fetch(FetchedMedia),
+}
+
+/// A picture, sound, film or document that stands somewhere else.
+#[derive(Debug, Clone)]
+pub(crate) struct FetchedMedia {
+    /// Where it stands.
+    pub(crate) url: Template,
+    /// What it must be, if the author says so.
+    pub(crate) mime: Option<String>,
+    pub(crate) filename: Option<String>,
+    pub(crate) kind: Option<MediaKind>,
 }
 
 /// Rows as a part of a question.
@@ -183,7 +187,7 @@ impl Input {
     pub(crate) fn media_kind(&self) -> Option<MediaKind> {
         match &self.source {
             InputSource::Media(MediaInput::Here(media)) => Some(media.kind),
-            InputSource::Media(MediaInput::Fetch { kind, .. }) => *kind,
+            InputSource::Media(MediaInput::Fetch(fetched)) => fetched.kind,
             _ => None,
         }
     }

@@ -5,7 +5,7 @@ use botticelli_narrative::{ActFailure, RunOptions};
 use serde_json::{Value, json};
 
 use crate::{
-    stage::{Stage, options},
+    stage::{Line, Stage, options},
     surroundings::medium,
 };
 
@@ -72,6 +72,78 @@ input = [
         ["Look at this:\n\nand read this:", image, document]
     );
     assert_eq!(stage.world.fetched.lock().unwrap().len(), 1, "once in a run");
+}
+
+/// The address names the act's own table, and state that the act changes: later nobody could tell it from them.
+#[tokio::test]
+async fn what_was_fetched_stays_what_it_was_for_later_acts_and_for_a_run_that_is_resumed() {
+    let text = "
+[narrative.n]
+toc = ['look', 'say']
+[acts]
+say = 'Say.'
+[acts.look]
+input = ['Which?', { type = 'table', table_name = 't', format = 'text', alias = 'row' },
+  { type = 'image', url = 'https://example.com/{{state:at}}.png', filename = 'one.png' },
+  { type = 'image', url = 'https://example.com/{{state:at}}.png' },
+  { type = 'document', url = 'https://example.com/read.txt' }]
+state_capture = { at = '$.next' }
+";
+    let stage = |lines: Vec<Line>| {
+        let mut stage = Stage::with(lines).rows("t", json!([{"x": "a"}]));
+        stage.world.state.insert("at".to_owned(), json!("1"));
+        let png = medium(MediaKind::Image, "image/png", "png");
+        stage.world.media.insert("https://example.com/1.png", png);
+        let plain = medium(MediaKind::Document, "text/plain", "Once upon a time");
+        stage.world.media.insert("https://example.com/read.txt", plain);
+        stage
+    };
+    let first = stage(vec![Line::Say(r#"{"next": "2"}"#), Line::Fail]);
+    first.play(text).await.unwrap_err();
+    let image = "<image image/png 3>";
+    let whole = ["Which?\n\na", image, image, "Once upon a time"];
+    assert_eq!(parts(&first, 0, 0), whole);
+    let later = ["Which?\n\na\n\nOnce upon a time", image, image];
+    assert_eq!(parts(&first, 1, 0), later);
+    let addresses = ["https://example.com/1.png", "https://example.com/read.txt"];
+    assert_eq!(*first.world.fetched.lock().unwrap(), addresses);
+
+    let mut second = stage(vec![Line::Say("said")]);
+    second.records = first.records;
+    second.play(text).await.unwrap();
+    assert_eq!(parts(&second, 0, 0), later);
+    assert_eq!(*second.world.fetched.lock().unwrap(), addresses[..1]);
+}
+
+#[tokio::test]
+async fn the_same_address_is_fetched_again_for_another_type_and_two_reads_of_a_table_are_two() {
+    let text = "
+[narrative.n]
+toc = ['a']
+[acts.a]
+input = ['See', { type = 'image', url = 'https://example.com/x' }, { type = 'document', url = 'https://example.com/x' },
+  { type = 'table', table_name = 't', where = \"x = 'a'\" }, { type = 'table', table_name = 't', where = \"x = 'b'\" }]
+";
+    let mut stage = Stage::saying(["ok"]).rows("t", json!([{"x": "a"}]));
+    let png = medium(MediaKind::Image, "image/png", "png");
+    stage.world.media.insert("https://example.com/x", png);
+    stage.play(text).await.unwrap();
+    assert_eq!(stage.world.fetched.lock().unwrap().len(), 2);
+    assert_eq!(*stage.keys.lock().unwrap(), ["1/a/input-4", "1/a/input-5"]);
+}
+
+#[tokio::test]
+async fn what_is_referred_to_is_required_here_or_not() {
+    let text = |required: &str| {
+        format!(
+            "[narrative.n]\ntoc = ['a']\n[acts.a]\ninput = ['Go', {{ ref = 'tables.t', required = {required} }}]\n\
+             [tables.t]\ntable_name = 't'\n"
+        )
+    };
+    let stage = || Stage::saying(["ok"]).rows("t", json!([]));
+    stage().play(&text("false")).await.unwrap();
+    let error = stage().play(&text("true")).await.unwrap_err();
+    assert!(matches!(error.failure(), Some(ActFailure::NoRows { .. })), "{error:?}");
 }
 
 const COMMANDS: &str = "
@@ -191,7 +263,7 @@ async fn a_capture_that_finds_nothing_fails_the_act() {
     let error = Stage::saying(["{}"]).play(text).await.unwrap_err();
     assert_eq!(
         error.failure().unwrap().to_string(),
-        "the reply has no `id`, which `state_capture` wants to keep as `id`"
+        "the reply has no `$.id`, which `state_capture` wants to keep as `id`"
     );
 }
 

@@ -39,6 +39,21 @@ async fn an_act_is_repeated_until_it_is_good_and_its_last_reply_counts() {
     assert_eq!((again.acts_run, again.acts_resumed), (0, 3));
 }
 
+/// Nothing but its own condition says that the answer has parts.
+#[tokio::test]
+async fn an_act_whose_condition_asks_for_a_part_of_its_reply_is_asked_for_json() {
+    let text = "
+[narrative.n]
+toc = ['draft']
+[acts.draft]
+prompt = 'Draft'
+carousel = { iterations = 3, until = 'draft.score >= 8' }
+";
+    let stage = Stage::saying([r#"Sure: {"score": 5}"#, r#"{"score": 9}"#]);
+    let run = stage.play(text).await.unwrap();
+    assert_eq!(run.acts_run, 2);
+}
+
 #[tokio::test]
 async fn repetitions_are_bounded_and_may_fail_one_by_one() {
     let text = "

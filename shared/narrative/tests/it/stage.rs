@@ -30,6 +30,8 @@ pub(crate) struct Stage {
     pub(crate) records: Mutex<BTreeMap<String, ActRecord>>,
     pub(crate) requests: Mutex<Vec<Request>>,
     pub(crate) queries: Mutex<Vec<TableQuery>>,
+    /// The names of the reads.
+    pub(crate) keys: Mutex<Vec<String>>,
     pub(crate) heard: Mutex<Vec<(String, bool)>>,
     /// Steps whose records cannot be saved.
     pub(crate) full: Vec<String>,
@@ -148,9 +150,10 @@ impl LanguageModel for Stage {
 }
 
 impl TableReader for Stage {
-    fn read<'a>(&'a self, query: &'a TableQuery) -> PortFuture<'a, Option<Vec<Row>>> {
+    fn read<'a>(&'a self, query: &'a TableQuery, key: &'a str) -> PortFuture<'a, Option<Vec<Row>>> {
         Box::pin(async move {
             self.queries.lock().unwrap().push(query.clone());
+            self.keys.lock().unwrap().push(key.to_owned());
             self.rows
                 .get(&query.table)
                 .cloned()
