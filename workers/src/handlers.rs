@@ -113,6 +113,7 @@ async fn run_narrative(
         lease: job.lease,
         discord: &shop.discord,
         rules: &shop.command_rules,
+        recent: &shop.recent_answers,
         clock: &*shop.clock,
     };
     let state = FleetState(&shop.pool);

@@ -15,7 +15,7 @@ use sqlx::PgPool;
 
 use crate::{
     identity::Identity,
-    ports::{Book, CommandRules, DiscordRunner},
+    ports::{Book, CommandRules, DiscordRunner, RecentAnswers},
     running::RunningJobs,
     surroundings::FetchedMedia,
 };
@@ -34,6 +34,8 @@ pub struct Shop {
     pub discord: DiscordRunner,
     /// Which commands narratives may run.
     pub command_rules: CommandRules,
+    /// What commands answered lately.
+    pub recent_answers: RecentAnswers,
     /// Tables that narratives may read beside the fleet's own.
     pub readable: ReadableTables,
     /// The variables of the environment that narratives may use.

@@ -16,7 +16,7 @@ use sqlx::PgPool;
 
 use crate::{
     ActorSpec, Book, CommandRules, FetchedMedia, FleetOptions, Identity, NarrativeFiles, PlatformCommands, Platforms,
-    Shop, TraceJobs, models::timeouts, running::RunningJobs,
+    RecentAnswers, Shop, TraceJobs, models::timeouts, running::RunningJobs,
 };
 
 /// Reads and checks the narratives of the enabled actors that this process serves: all, or the named ones.
@@ -200,6 +200,7 @@ pub fn shop(settings: &Settings, parts: WorkerParts) -> anyhow::Result<Arc<Shop>
         media: FetchedMedia::new(&narratives.media_hosts).context("`[narratives] media_hosts`")?,
         discord: open_discord(settings).map(|discord| discord as Arc<dyn botticelli_platforms::CommandRunner>),
         command_rules: CommandRules::new(&narratives.commands),
+        recent_answers: RecentAnswers::default(),
         readable: ReadableTables::named(readable).context("`[narratives] readable_tables`")?,
         environment: environment.collect(),
         clock,

@@ -351,6 +351,10 @@ impl LanguageModel for Double {
         self.model.as_ref().map_or("none", |model| model.provider())
     }
 
+    fn own_model(&self) -> Option<&str> {
+        self.model.as_ref().and_then(|model| model.own_model())
+    }
+
     fn takes(&self, kind: MediaKind) -> bool {
         self.model.as_ref().is_none_or(|model| model.takes(kind))
     }

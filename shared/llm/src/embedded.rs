@@ -150,6 +150,10 @@ impl LanguageModel for Embedded {
     fn provider(&self) -> &str {
         PROVIDER
     }
+
+    fn own_model(&self) -> Option<&str> {
+        Some(MODEL)
+    }
 }
 
 fn thread_is_gone() -> LlmError {

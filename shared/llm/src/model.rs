@@ -38,6 +38,11 @@ pub trait LanguageModel: Send + Sync {
     /// The configured provider's name for logs and usage records, for example `embedded` or `openai`.
     fn provider(&self) -> &str;
 
+    /// The model that a request without one is for, as the provider names it; `None` where the backend has no names for models.
+    fn own_model(&self) -> Option<&str> {
+        None
+    }
+
     /// Whether a conversation may show files of this kind. A request with another one fails as
     /// [`Unsupported`](crate::ErrorClass::Unsupported) before anything is sent.
     fn takes(&self, kind: MediaKind) -> bool {

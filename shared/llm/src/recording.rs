@@ -128,6 +128,10 @@ impl LanguageModel for Recorded {
         self.model.provider()
     }
 
+    fn own_model(&self) -> Option<&str> {
+        self.model.own_model()
+    }
+
     fn takes(&self, kind: MediaKind) -> bool {
         self.model.takes(kind)
     }

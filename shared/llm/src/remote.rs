@@ -184,6 +184,10 @@ impl LanguageModel for Remote {
         &self.connection.provider
     }
 
+    fn own_model(&self) -> Option<&str> {
+        Some(&self.model)
+    }
+
     fn takes(&self, kind: MediaKind) -> bool {
         self.dialect.takes(kind)
     }

@@ -108,7 +108,7 @@ pub struct PlannedCall<'a> {
     pub step: &'a str,
     /// The provider that is asked.
     pub provider: &'a str,
-    /// The model that is asked for; `None` when the provider has only one.
+    /// The model that is asked, as the provider names it; `None` when the provider has no names for models.
     pub model: Option<&'a str>,
     /// [`Request::prompt_hash`](botticelli_llm::Request::prompt_hash) of what is sent.
     pub prompt_hash: &'a str,

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
-use super::held;
+use super::{RecentAnswers, held};
 use crate::surroundings::table_update;
 
 /// Who carries out the commands of Discord; why nobody does where it could not be opened.
@@ -46,6 +46,7 @@ pub(crate) struct JobCommands<'a> {
     pub lease: Lease,
     pub discord: &'a DiscordRunner,
     pub rules: &'a CommandRules,
+    pub recent: &'a RecentAnswers,
     pub clock: &'a dyn Clock,
 }
 
@@ -86,7 +87,12 @@ impl CommandRunner for JobCommands<'_> {
                 now: self.clock.now(),
             };
             if command.effect == Effect::Read {
-                return runner.run(&request).await.map_err(PortError::new);
+                if let Some(answer) = self.recent.find(call, request.now) {
+                    return Ok(answer);
+                }
+                let answer = runner.run(&request).await.map_err(PortError::new)?;
+                self.recent.keep(call, &answer, request.now);
+                return Ok(answer);
             }
             self.check_rules(&name, call)?;
             let answered = format!("{}/answer", call.key);

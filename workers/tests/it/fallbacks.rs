@@ -117,8 +117,8 @@ model = "gemini-2.5-flash"
     assert_eq!(
         bench.database.rows(calls).await,
         [
-            "anthropic|claude-sonnet-4-5|failed|overloaded",
-            "gemini|gemini-2.5-flash|failed|quota",
+            "claude|claude-sonnet-4-5|failed|overloaded",
+            "gemini|gemini-2.5-flash|failed|quota_exhausted",
             "openai|stub|settled|"
         ]
     );

@@ -5,6 +5,7 @@
 mod bench;
 mod breaker;
 mod cancelling;
+mod commands;
 mod conflicts;
 mod curation;
 mod failing_runs;

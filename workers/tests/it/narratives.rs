@@ -105,3 +105,19 @@ async fn a_budget_that_is_used_up_lets_the_job_wait_before_anything_is_sent() {
     assert_eq!(bench.llm.requests().len(), 1);
     assert_eq!(bench.waiting().await, ["scheduled|1"]);
 }
+
+/// An act that names no model asks the provider's own, whose price is known before anything is sent.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_money_for_a_call_is_set_aside_at_the_price_of_the_model_that_is_asked() {
+    let bench = Bench::with(Options {
+        more: "[budgets.daily]\nperiod = 'day'\nusd = 0.5\n[prices.\"openai/stub\"]\ninput = 1.0\noutput = 1000.0\n",
+        ..with(ROWS)
+    })
+    .await;
+    bench.enqueue("say").await;
+    let waits = "(select count(*) from botticelli.actor_server_executions where outcome = 'interrupted') = 1";
+    bench.database.until(waits).await;
+    let runs = bench.runs().await;
+    assert!(runs[0].contains("budget"), "{runs:?}");
+    assert_eq!(bench.llm.requests().len(), 0);
+}

@@ -161,7 +161,7 @@ async fn reserve(
         act: asked.act,
         step: asked.step,
         provider: route.model.provider(),
-        model: route.name.as_deref(),
+        model: route.name.as_deref().or_else(|| route.model.own_model()),
         prompt_hash,
         input_tokens: Usage::estimated(request, "").input_tokens + media * TOKENS_OF_A_MEDIUM,
         max_output_tokens: request.max_tokens,
