@@ -19,7 +19,7 @@ pub use identity::Identity;
 pub use models::{models, models_for, prices, timeouts};
 pub use ports::{Book, CommandRules, DiscordRunner, FleetState, NoCheckpoints, PostTables, RecentAnswers};
 pub use shop::{ActorSpec, Platforms, Shop, TraceJobs};
-pub use surroundings::{FetchedMedia, NarrativeFiles, PlatformCommands};
+pub use surroundings::{FetchedMedia, NarrativeFiles, PlatformCommands, check_models};
 #[cfg(feature = "embedded-llm")]
 pub use wiring::confine_model;
 pub use wiring::{WorkerParts, actor_specs, fleet_options, open_narrative, platforms, shop};

@@ -78,8 +78,10 @@ fn provider_model(
     Ok(open(options)?)
 }
 
-/// What the configured models cost.
+/// What the configured models cost. What answers in this process is free unless the settings say otherwise.
 pub fn prices(settings: &Settings) -> Prices {
+    let free = [LlmBackend::Embedded, LlmBackend::Scripted]
+        .map(|backend| (format!("{}/*", String::from(backend)), Price::default()));
     let prices = settings.prices.iter().map(|(name, price)| {
         let price = Price {
             input: micros(price.input),
@@ -89,7 +91,8 @@ pub fn prices(settings: &Settings) -> Prices {
         };
         (name.clone(), price)
     });
-    Prices::new(prices)
+    // Of two that are equally exact the last one wins.
+    Prices::new(free.into_iter().chain(prices))
 }
 
 /// Dollars in millionths, to the nearest.

@@ -1,6 +1,9 @@
 //! What narratives may refer to outside of themselves: files, media of other places, commands of platforms.
 
+mod asked_models;
 pub(crate) mod table_update;
+
+pub use asked_models::check_models;
 
 use std::path::Path;
 

@@ -154,6 +154,10 @@ impl LanguageModel for Embedded {
     fn own_model(&self) -> Option<&str> {
         Some(MODEL)
     }
+
+    fn serves(&self, model: &str) -> bool {
+        model == MODEL
+    }
 }
 
 fn thread_is_gone() -> LlmError {

@@ -43,6 +43,12 @@ pub trait LanguageModel: Send + Sync {
         None
     }
 
+    /// Whether it may have a model of that name; false only where it is known not to.
+    fn serves(&self, model: &str) -> bool {
+        let _ = model;
+        true
+    }
+
     /// Whether a conversation may show files of this kind. A request with another one fails as
     /// [`Unsupported`](crate::ErrorClass::Unsupported) before anything is sent.
     fn takes(&self, kind: MediaKind) -> bool {

@@ -29,15 +29,15 @@ pub struct Routing {
     pub aliases: BTreeMap<String, String>,
 }
 
-/// Who answers a request.
+/// Who of the providers `'p` answers a request `'r`.
 #[derive(Clone, Copy)]
-pub struct Route<'a> {
+pub struct Route<'p, 'r> {
     /// The provider itself.
-    pub model: &'a Arc<dyn LanguageModel>,
+    pub model: &'p Arc<dyn LanguageModel>,
     /// The provider's name.
-    pub provider: &'a str,
+    pub provider: &'p str,
     /// The name of the model to ask it for; `None` takes the provider's own.
-    pub name: Option<&'a str>,
+    pub name: Option<&'r str>,
 }
 
 /// Why rules cannot be followed: they name a provider that there is not.
@@ -184,7 +184,11 @@ impl Providers {
     /// # Errors
     ///
     /// [`RouteError`] when there is no such provider, or none for that model. It lists the providers.
-    pub fn route<'a>(&'a self, provider: Option<&'a str>, model: Option<&'a str>) -> Result<Route<'a>, RouteError> {
+    pub fn route<'p: 'r, 'r>(
+        &'p self,
+        provider: Option<&'r str>,
+        model: Option<&'r str>,
+    ) -> Result<Route<'p, 'r>, RouteError> {
         match (provider, model) {
             (Some(provider), model) => self.to(provider, model.map(|model| self.name_at(provider, model))),
             (None, None) => self.to(&self.default, None),
@@ -192,7 +196,7 @@ impl Providers {
         }
     }
 
-    fn to_model<'a>(&'a self, model: &'a str) -> Result<Route<'a>, RouteError> {
+    fn to_model<'p: 'r, 'r>(&'p self, model: &'r str) -> Result<Route<'p, 'r>, RouteError> {
         if let Some((provider, name)) = self.aliases.get(model) {
             return self.to(provider, Some(name));
         }
@@ -213,7 +217,7 @@ impl Providers {
         }
     }
 
-    fn to<'a>(&'a self, provider: &str, name: Option<&'a str>) -> Result<Route<'a>, RouteError> {
+    fn to<'p, 'r>(&'p self, provider: &str, name: Option<&'r str>) -> Result<Route<'p, 'r>, RouteError> {
         match self.models.get_key_value(provider) {
             Some((provider, model)) => Ok(Route { model, provider, name }),
             None => Err(RouteError::UnknownProvider {
@@ -224,7 +228,7 @@ impl Providers {
     }
 
     /// What `provider` calls the model that a request calls `model`.
-    fn name_at<'a>(&'a self, provider: &str, model: &'a str) -> &'a str {
+    fn name_at<'p: 'r, 'r>(&'p self, provider: &str, model: &'r str) -> &'r str {
         match self.aliases.get(model) {
             Some((owner, name)) if owner == provider => name,
             _ => model,

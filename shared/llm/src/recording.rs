@@ -132,6 +132,10 @@ impl LanguageModel for Recorded {
         self.model.own_model()
     }
 
+    fn serves(&self, model: &str) -> bool {
+        self.model.serves(model)
+    }
+
     fn takes(&self, kind: MediaKind) -> bool {
         self.model.takes(kind)
     }

@@ -61,9 +61,10 @@ impl Models for Providers {
             choice => choice,
         };
         let route = Self::route(self, provider, model).map_err(|error| error.to_string())?;
-        let name = route.name.map(str::to_owned);
-        let model = self.get(route.provider).ok_or("the provider has gone")?;
-        Ok(Route { model: &**model, name })
+        Ok(Route {
+            model: &**route.model,
+            name: route.name.map(str::to_owned),
+        })
     }
 }
 

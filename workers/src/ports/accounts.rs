@@ -201,6 +201,18 @@ impl Ledger for Account<'_> {
         Box::pin(async move {
             let reservation = self.reservation(planned);
             let call = reservation.call.clone();
+            let counts_money = reservation.budgets.iter().any(|budget| budget.cost_micros.is_some());
+            // What nobody knows the price of would be free to a budget of money.
+            if counts_money && self.book.prices.of(&call.provider, &call.model).is_none() {
+                return Ok(Reserved::Exhausted {
+                    after: None,
+                    why: format!(
+                        "a budget counts dollars, and nobody said what `{0}/{1}` costs; write `[prices.\"{0}/{1}\"]` in the settings, \
+                         with 0 where it is free",
+                        call.provider, call.model
+                    ),
+                });
+            }
             let reserved = self.book.ledger.reserve(reservation).await.map_err(PortError::new)?;
             Ok(match reserved {
                 botticelli_ledger::Reserved::Granted(granted) => {

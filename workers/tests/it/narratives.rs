@@ -121,3 +121,17 @@ async fn the_money_for_a_call_is_set_aside_at_the_price_of_the_model_that_is_ask
     assert!(runs[0].contains("budget"), "{runs:?}");
     assert_eq!(bench.llm.requests().len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_model_without_a_price_is_not_asked_on_a_budget_of_money() {
+    let bench = Bench::with(Options {
+        more: "[budgets.daily]\nperiod = 'day'\nusd = 0.5\n",
+        ..with(ROWS)
+    })
+    .await;
+    bench.enqueue("say").await;
+    bench.ended(1).await;
+    let runs = bench.runs().await;
+    assert!(runs[0].contains(r#"write `[prices."openai/stub"]`"#), "{runs:?}");
+    assert_eq!(bench.llm.requests().len(), 0);
+}
