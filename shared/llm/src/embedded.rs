@@ -11,6 +11,7 @@ mod model_file;
 mod requantized;
 mod sampler;
 mod service;
+mod stops;
 mod telling;
 mod threads;
 mod vocabulary;
@@ -57,6 +58,9 @@ pub struct Embedded {
 }
 
 impl Embedded {
+    /// The name of the only model there is.
+    pub const MODEL: &str = MODEL;
+
     /// The environment variable from which candle takes the size of its thread pool when the process starts.
     pub const THREADS_VARIABLE: &str = "RAYON_NUM_THREADS";
 

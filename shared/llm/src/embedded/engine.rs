@@ -10,6 +10,7 @@ use candle_transformers::models::quantized_llama::{MAX_SEQ_LEN, ModelWeights};
 use super::grammar::Grammars;
 use super::sampler::Sampler;
 use super::service::{Answered, Answers};
+use super::stops::Stops;
 use super::telling::Telling;
 use super::vocabulary::Vocabulary;
 use super::{EmbeddedOptions, MODEL, PROVIDER, bad_reply, chat, requantized, unavailable};
@@ -84,7 +85,9 @@ impl Answers for Engine {
             .as_ref()
             .map(|schema| self.grammars.of(schema))
             .transpose()?;
-        let mut sampler = Sampler::new(request.temperature, request.seed);
+        let mut sampler = Sampler::new(request.temperature, request.top_p, request.seed);
+        let stops = Stops(&request.stop);
+        let mut end = None;
         // A copy shares the weights and has an empty memory of its own, which goes with it. The original never hears of
         // a conversation, so there is nothing to forget before the next one.
         let mut reading = Reading {
@@ -117,8 +120,16 @@ impl Answers for Engine {
                 break;
             }
             said.push(token);
-            if let Some(telling) = &mut telling {
-                telling.grown(&self.vocabulary.decode(&said));
+            if telling.is_some() || !request.stop.is_empty() {
+                let text = self.vocabulary.decode(&said);
+                end = stops.end_of(&text);
+                if end.is_some() {
+                    finish = Finish::Stop;
+                    break;
+                }
+                if let Some(telling) = &mut telling {
+                    telling.grown(stops.certain(&text));
+                }
             }
             if let Some(grammar) = &mut grammar {
                 grammar.consume_token(token).map_err(|error| against_grammar(&error))?;
@@ -134,7 +145,8 @@ impl Answers for Engine {
             output_tokens: said.len() as u64,
             ..Usage::default()
         };
-        let text = self.vocabulary.decode(&said).trim().to_owned();
+        let text = self.vocabulary.decode(&said);
+        let text = end.and_then(|end| text.get(..end)).unwrap_or(&text).trim().to_owned();
         if let Some(telling) = &mut telling {
             telling.tell(&text);
         }

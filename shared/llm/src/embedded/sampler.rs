@@ -15,7 +15,9 @@ const REPETITION_WINDOW: usize = 64;
 
 /// What the tail of a small model's distribution proposes is noise.
 const TOP_K: usize = 40;
-const TOP_P: f64 = 0.9;
+
+/// For requests that name none.
+const DEFAULT_TOP_P: f32 = 0.9;
 
 /// For requests that name none: enough for different posts about one topic, too little for invented words.
 const DEFAULT_TEMPERATURE: f32 = 0.5;
@@ -26,12 +28,12 @@ pub(super) struct Sampler {
 
 impl Sampler {
     /// The same `seed` and `temperature` give the same text on the same kind of processor; temperature 0 always does.
-    pub(super) fn new(temperature: Option<f32>, seed: Option<u64>) -> Self {
+    pub(super) fn new(temperature: Option<f32>, top_p: Option<f32>, seed: Option<u64>) -> Self {
         let temperature = f64::from(temperature.unwrap_or(DEFAULT_TEMPERATURE));
         let sampling = if temperature > 0.0 {
             Sampling::TopKThenTopP {
                 k: TOP_K,
-                p: TOP_P,
+                p: f64::from(top_p.unwrap_or(DEFAULT_TOP_P)),
                 temperature,
             }
         } else {

@@ -118,6 +118,28 @@ async fn free_text_ends_where_the_model_ends_or_at_the_limit() {
 }
 
 #[tokio::test]
+async fn an_answer_ends_at_a_stop_text_of_which_nothing_is_told() {
+    let model = model();
+    let request = Request {
+        temperature: Some(0.0),
+        ..question("What is the capital of France?")
+    };
+    let whole = answer(&model, &request).await;
+    let request = Request {
+        stop: vec!["nowhere".to_owned(), "Paris".to_owned()],
+        ..request
+    };
+    let mut heard = String::new();
+    let stopped = model
+        .stream(&request, &mut |piece| heard.push_str(piece))
+        .await
+        .unwrap();
+    let (before, _) = whole.text.split_once("Paris").unwrap();
+    assert_eq!((stopped.text.as_str(), stopped.finish), (before.trim(), Finish::Stop));
+    assert_eq!(heard, stopped.text);
+}
+
+#[tokio::test]
 async fn a_streamed_answer_comes_token_by_token_and_is_the_same_in_the_end() {
     let model = model();
     let request = Request {
