@@ -64,6 +64,13 @@ impl Environment {
         self.secret(&["LLM_API_KEY", "OPENAI_API_KEY"])
     }
 
+    /// The key that a served model demands, when it is in the environment itself.
+    pub(crate) fn llm_server_key(&self) -> Option<SecretString> {
+        // A blank one would be a key that everybody has.
+        self.secret(&["LLM_SERVER_KEY"])
+            .filter(|key| !key.expose_secret().is_empty())
+    }
+
     /// The key of the provider `name`, when it is in the environment itself.
     pub(crate) fn api_key_of(&self, name: &str) -> Option<SecretString> {
         self.secret(&[&variable_of(name, "API_KEY")])
@@ -117,6 +124,7 @@ impl Environment {
             ("DATABASE_URL", "DATABASE_URL_FILE"),
             ("DISCORD_TOKEN", "DISCORD_TOKEN_FILE"),
             ("LLM_API_KEY", "LLM_API_KEY_FILE"),
+            ("LLM_SERVER_KEY", "LLM_SERVER_KEY_FILE"),
         ] {
             if self.variables.contains_key(direct) && self.variables.contains_key(file) {
                 overlay.refuse(file, format!("`{direct}` is set too; unset one of them"));
@@ -126,6 +134,7 @@ impl Environment {
             ("DATABASE_URL", "server", "database_url"),
             ("DISCORD_TOKEN_FILE", "discord", "token_file"),
             ("LLM_API_KEY_FILE", "llm", "api_key_file"),
+            ("LLM_SERVER_KEY_FILE", "llm", "server_key_file"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", "telemetry", "otlp_endpoint"),
         ] {
             if let Some(value) = self.variables.get(name) {

@@ -11,6 +11,7 @@
 //! | `DATABASE_URL`, `DATABASE_URL_FILE` | `server.database_url`, directly or from a file |
 //! | `DISCORD_TOKEN`, `DISCORD_TOKEN_FILE` | the bot's token, directly or from a file |
 //! | `LLM_API_KEY` (or `OPENAI_API_KEY`), `LLM_API_KEY_FILE` | the model service's key, directly or from a file |
+//! | `LLM_SERVER_KEY`, `LLM_SERVER_KEY_FILE` | the key that a served model demands, directly or from a file |
 //! | `OTEL_EXPORTER_OTLP_ENDPOINT` | `telemetry.otlp_endpoint` |
 //! | `BOTTICELLI_<SECTION>_<KEY>` | that key, for example `BOTTICELLI_SERVER_API_PORT=3001` |
 //! | `BOTTICELLI_ACTORS_<NAME>_<KEY>` | that key of a configured actor; `-` in the name is `_` in the variable |

@@ -51,6 +51,7 @@ pub(crate) fn load(
     })?;
     sections.discord.token = environment.discord_token();
     sections.llm.api_key = environment.llm_api_key();
+    sections.llm.server_key = environment.llm_server_key();
     for (name, provider) in &mut sections.providers {
         provider.api_key = environment.api_key_of(name);
         if let Some(file) = environment.api_key_file_of(name) {

@@ -11,8 +11,9 @@ use crate::load::load;
 use crate::origin::Origin;
 use crate::secret;
 use crate::sections::{
-    ActorSettings, ApiSettings, BudgetSettings, DiscordSettings, LlmSettings, NarrativesSettings, PriceSettings,
-    ProviderSettings, QueueSettings, SchedulerSettings, Sections, ServerSettings, TelemetrySettings,
+    ActorSettings, ApiSettings, BudgetSettings, DiscordSettings, LlmBackend, LlmSettings, NarrativesSettings,
+    PriceSettings, ProviderSettings, ProviderWire, QueueSettings, SchedulerSettings, Sections, ServerSettings,
+    TelemetrySettings,
 };
 use crate::settings_error::SettingsError;
 
@@ -215,6 +216,30 @@ impl Settings {
     pub fn llm_api_key(&self) -> Result<Option<SecretString>, SettingsError> {
         let llm = &self.llm;
         self.secret(llm.api_key.as_ref(), llm.api_key_file.as_deref(), "llm.api_key_file")
+    }
+
+    /// The key that `botticelli llm serve` demands of its clients: `LLM_SERVER_KEY`, or the content of `LLM_SERVER_KEY_FILE` or
+    /// `llm.server_key_file`; `None` when nothing is set.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError::SecretFile`] or [`SettingsError::SecretFileEmpty`] for a bad file.
+    pub fn llm_server_key(&self) -> Result<Option<SecretString>, SettingsError> {
+        let llm = &self.llm;
+        self.secret(
+            llm.server_key.as_ref(),
+            llm.server_key_file.as_deref(),
+            "llm.server_key_file",
+        )
+    }
+
+    /// Whether the embedded model is one of those that may be asked.
+    pub fn uses_embedded_model(&self) -> bool {
+        self.llm.backend == LlmBackend::Embedded
+            || self
+                .providers
+                .values()
+                .any(|provider| provider.wire == ProviderWire::Embedded)
     }
 
     /// What is `given`, or the content of the file at `key`.

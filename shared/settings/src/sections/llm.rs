@@ -51,6 +51,11 @@ pub struct LlmSettings {
     pub threads: NonZeroU16,
     /// The file of prepared replies for `scripted`. Default: none.
     pub script: Option<PathBuf>,
+    /// A file that holds the key that `botticelli llm serve` demands; `LLM_SERVER_KEY` wins over it. Default: none.
+    pub server_key_file: Option<PathBuf>,
+    /// The server's key from `LLM_SERVER_KEY`. Never in a file; see [`crate::Settings::llm_server_key`].
+    #[serde(skip_deserializing, serialize_with = "secret::masked")]
+    pub(crate) server_key: Option<SecretString>,
     /// The service's key from `LLM_API_KEY` or `OPENAI_API_KEY`. Never in a file; see [`crate::Settings::llm_api_key`].
     #[serde(skip_deserializing, serialize_with = "secret::masked")]
     pub(crate) api_key: Option<SecretString>,
@@ -108,6 +113,8 @@ impl Default for LlmSettings {
             model_file: None,
             threads: NonZeroU16::MIN,
             script: None,
+            server_key_file: None,
+            server_key: None,
             api_key: None,
         }
     }

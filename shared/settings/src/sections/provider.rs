@@ -15,7 +15,8 @@ pub struct ProviderSettings {
     /// The service's address. Default: that of the wire format's own service.
     #[serde(default)]
     pub base_url: Option<String>,
-    /// The model that is asked where a narrative names none.
+    /// The model that is asked where a narrative names none. Empty for `embedded`, which has one.
+    #[serde(default)]
     pub model: String,
     /// Models that it is asked for although a narrative names no provider, `*` standing for any text. Default: none but
     /// `model`.
@@ -48,6 +49,8 @@ pub enum ProviderWire {
     Gemini,
     /// Ollama's own chat.
     Ollama,
+    /// Nothing: the small model inside the process, with `model_file` and `threads` of `[llm]`.
+    Embedded,
 }
 
 /// How fast the whole fleet may ask one model; `None` sets no limit.
@@ -103,9 +106,26 @@ impl ProviderSettings {
         if let Some(url) = &self.base_url {
             report.web_address(&["providers", name, "base_url"], url);
         }
-        if self.model.trim().is_empty() {
-            report.add(&["providers", name, "model"], "the model's name is blank");
+        if self.wire == ProviderWire::Embedded {
+            self.check_embedded(name, report);
+        } else if self.model.trim().is_empty() {
+            let text = "write the name of the model that is asked where a narrative names none";
+            report.add(&["providers", name, "model"], text);
         }
         self.limits.check(&["providers", name, "limits"], report);
+    }
+
+    /// What leads to a service leads nowhere here.
+    fn check_embedded(&self, name: &str, report: &mut Report<'_>) {
+        let set = [
+            ("base_url", self.base_url.is_some()),
+            ("model", !self.model.is_empty()),
+            ("models", !self.models.is_empty()),
+            ("api_key_file", self.api_key_file.is_some()),
+        ];
+        for (key, _) in set.into_iter().filter(|(_, is_set)| *is_set) {
+            let text = "the embedded model needs none; leave it out";
+            report.add(&["providers", name, key], text);
+        }
     }
 }

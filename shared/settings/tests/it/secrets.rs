@@ -14,6 +14,7 @@ fn secrets_are_in_no_debug_output_no_json_and_no_toml() -> TestResult {
             ("DATABASE_URL", "postgres://me:hunter2@host/db"),
             ("DISCORD_TOKEN", "token-hunter2"),
             ("LLM_API_KEY", "key-hunter2"),
+            ("LLM_SERVER_KEY", "server-hunter2"),
         ],
     )?;
     let debug = format!("{settings:?}");
@@ -51,19 +52,23 @@ fn secrets_are_read_from_files_without_the_line_end() -> TestResult {
     let folder = Folder::new()?
         .with("url", "postgres://file/db\n")?
         .with("token", "a-token\n")?
-        .with("key", "  a-key\r\n")?;
+        .with("key", "  a-key\r\n")?
+        .with("server-key", "a-server-key\n")?;
     let settings = folder.load(
         None,
         &[
             ("DATABASE_URL_FILE", "url"),
             ("DISCORD_TOKEN_FILE", "token"),
             ("LLM_API_KEY_FILE", "key"),
+            ("LLM_SERVER_KEY_FILE", "server-key"),
         ],
     )?;
     let url = settings.server.database_url.as_ref().map(ExposeSecret::expose_secret);
     assert_eq!(url, Some("postgres://file/db"));
     assert_eq!(settings.discord_token()?.expose_secret(), "a-token");
     assert_eq!(settings.llm_api_key()?.ok_or("no key")?.expose_secret(), "a-key");
+    let server_key = settings.llm_server_key()?.ok_or("no key")?;
+    assert_eq!(server_key.expose_secret(), "a-server-key");
     Ok(())
 }
 
@@ -117,8 +122,15 @@ fn a_secret_file_that_cannot_be_used_is_named() -> TestResult {
 }
 
 #[test]
+fn a_blank_key_of_the_server_is_none() -> TestResult {
+    let settings = load("", &[("LLM_SERVER_KEY", " ")])?;
+    assert!(settings.llm_server_key()?.is_none());
+    Ok(())
+}
+
+#[test]
 fn a_secret_given_twice_is_refused() -> TestResult {
-    for name in ["DATABASE_URL", "DISCORD_TOKEN", "LLM_API_KEY"] {
+    for name in ["DATABASE_URL", "DISCORD_TOKEN", "LLM_API_KEY", "LLM_SERVER_KEY"] {
         let file = format!("{name}_FILE");
         let folder = Folder::new()?.with("secret", "postgres://x")?;
         let error = folder

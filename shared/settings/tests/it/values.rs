@@ -143,6 +143,10 @@ wire = 'gemini'
 model = ' '
 base_url = 'gemini.example'
 limits = { concurrency = 0 }
+[providers.here]
+wire = 'embedded'
+model = 'm'
+models = ['m-*']
 [providers.openai]
 wire = 'openai'
 model = 'm'
@@ -164,15 +168,17 @@ calls = 0
             "`botticelli.toml`:5:7: key `narratives.env`: `A B` is not the name of a variable",
             "`botticelli.toml`:6:19: key `narratives.readable_tables`: `products` is not a table; write its schema and its name, such as \"shop.products\"",
             "`botticelli.toml`:7:12: key `narratives.commands`: `messages.send` is not a command; write platform and command, such as \"discord messages.send\"",
-            "`botticelli.toml`:10:9: key `providers.gemini.model`: the model's name is blank",
+            "`botticelli.toml`:10:9: key `providers.gemini.model`: write the name of the model that is asked where a narrative names none",
             "`botticelli.toml`:11:12: key `providers.gemini.base_url`: the address does not begin with `http://` or `https://`",
             "`botticelli.toml`:12:26: key `providers.gemini.limits.concurrency`: a limit of 0 lets nothing through; leave it out to set none",
-            "`botticelli.toml`:13:12: key `providers.openai`: this name is that of a `backend` of `[llm]`; give the provider another one",
-            "`botticelli.toml`:16:9: key `prices.gemini`: name the provider and the model, such as \"openai/gpt-5*\", where `*` stands for any text",
-            "`botticelli.toml`:17:9: key `prices.gemini.input`: a price is from 0 to 1000000 dollars for a million tokens",
-            "`botticelli.toml`:19:10: key `budgets.none`: a budget wants `tokens`, `calls` or `usd`",
-            "`botticelli.toml`:23:9: key `budgets.whose.actor`: there is no actor `nobody`",
-            "`botticelli.toml`:24:9: key `budgets.whose.calls`: the limit must be at least 1",
+            "`botticelli.toml`:15:9: key `providers.here.model`: the embedded model needs none; leave it out",
+            "`botticelli.toml`:16:10: key `providers.here.models`: the embedded model needs none; leave it out",
+            "`botticelli.toml`:17:12: key `providers.openai`: this name is that of a `backend` of `[llm]`; give the provider another one",
+            "`botticelli.toml`:20:9: key `prices.gemini`: name the provider and the model, such as \"openai/gpt-5*\", where `*` stands for any text",
+            "`botticelli.toml`:21:9: key `prices.gemini.input`: a price is from 0 to 1000000 dollars for a million tokens",
+            "`botticelli.toml`:23:10: key `budgets.none`: a budget wants `tokens`, `calls` or `usd`",
+            "`botticelli.toml`:27:9: key `budgets.whose.actor`: there is no actor `nobody`",
+            "`botticelli.toml`:28:9: key `budgets.whose.calls`: the limit must be at least 1",
         ]
     );
     Ok(())
