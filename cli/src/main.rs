@@ -3,6 +3,7 @@
 mod config;
 mod enqueue;
 mod jobs;
+mod llm;
 mod migrate;
 mod narrative;
 mod pause;
@@ -53,6 +54,9 @@ enum Command {
     /// Look at the settings
     #[command(subcommand)]
     Config(config::Command),
+    /// Let other programs use a language model of this one
+    #[command(subcommand)]
+    Llm(llm::Command),
     /// Check, run, test and compare narratives
     #[command(subcommand)]
     Narrative(narrative::Command),
@@ -125,6 +129,7 @@ async fn run(cli: Cli, environment: HashMap<String, String>) -> Result<Ending> {
         Command::Jobs(command) => jobs::run(command, environment).await,
         Command::Schedule(command) => schedule::run(command, environment).await,
         Command::Config(command) => config::run(command, environment),
+        Command::Llm(command) => llm::run(command, environment).await,
         Command::Narrative(command) => narrative::run(command, environment).await,
     }
 }

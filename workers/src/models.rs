@@ -15,6 +15,12 @@ use crate::ActorSpec;
 #[cfg(feature = "embedded-llm")]
 const MODEL_FILE: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
+/// What the embedded model is called.
+#[cfg(feature = "embedded-llm")]
+const EMBEDDED: &str = botticelli_llm::Embedded::MODEL;
+#[cfg(not(feature = "embedded-llm"))]
+const EMBEDDED: &str = "embedded";
+
 /// Opens the configured models for the given actors. None is opened when all of them only post: posting asks no model.
 ///
 /// # Errors
@@ -37,16 +43,19 @@ pub fn models(settings: &Settings, data_dir: &Path) -> anyhow::Result<Providers>
     let default = String::from(settings.llm.backend.clone());
     let mut models = BTreeMap::new();
     let mut patterns = Vec::new();
+    let mut embedded = EmbeddedModel::of(settings, data_dir);
     if !matches!(settings.llm.backend, LlmBackend::Provider(_)) {
-        models.insert(default.clone(), language_model(settings, data_dir)?);
+        models.insert(default.clone(), language_model(settings, &mut embedded)?);
     }
     if settings.llm.backend == LlmBackend::Openai {
         // A service with an address of its own has models of any name.
         patterns.push(("*".to_owned(), default.clone()));
     }
     for (name, provider) in &settings.providers {
-        models.insert(name.clone(), provider_model(settings, name, provider)?);
-        let of_provider = provider.models.iter().chain([&provider.model]);
+        models.insert(name.clone(), provider_model(settings, name, provider, &mut embedded)?);
+        // The embedded model is asked by its provider's name only.
+        let own = Some(&provider.model).filter(|model| !model.is_empty());
+        let of_provider = provider.models.iter().chain(own);
         patterns.extend(of_provider.map(|pattern| (pattern.clone(), name.clone())));
     }
     let routing = Routing {
@@ -58,10 +67,30 @@ pub fn models(settings: &Settings, data_dir: &Path) -> anyhow::Result<Providers>
     Providers::new(routing).context("`[llm] aliases`")
 }
 
+/// Opens the model service of `[llm]` and none beside it. With it comes the name of its model.
+///
+/// # Errors
+///
+/// What is missing or wrong, with the way out.
+pub fn one_model(settings: &Settings, data_dir: &Path) -> anyhow::Result<(Arc<dyn LanguageModel>, String)> {
+    let model = language_model(settings, &mut EmbeddedModel::of(settings, data_dir))?;
+    let name = match &settings.llm.backend {
+        LlmBackend::Embedded => EMBEDDED,
+        LlmBackend::Openai => settings.llm.model.as_deref().unwrap_or_default(),
+        LlmBackend::Scripted => "scripted",
+        LlmBackend::Provider(name) => match settings.providers.get(name) {
+            Some(provider) if provider.wire != ProviderWire::Embedded => &provider.model,
+            _ => EMBEDDED,
+        },
+    };
+    Ok((model, name.to_owned()))
+}
+
 fn provider_model(
     settings: &Settings,
     name: &str,
     provider: &ProviderSettings,
+    embedded: &mut EmbeddedModel<'_>,
 ) -> anyhow::Result<Arc<dyn LanguageModel>> {
     let wire = match provider.wire {
         ProviderWire::OpenAi => Wire::OpenAi,
@@ -69,6 +98,11 @@ fn provider_model(
         ProviderWire::Anthropic => Wire::Anthropic,
         ProviderWire::Gemini => Wire::Gemini,
         ProviderWire::Ollama => Wire::Ollama,
+        ProviderWire::Embedded => {
+            return embedded
+                .open()
+                .with_context(|| format!("`[providers.{name}] wire = \"embedded\"`"));
+        }
     };
     let options = ProviderOptions {
         base_url: provider.base_url.clone(),
@@ -130,10 +164,10 @@ impl LanguageModel for NoModel {
 }
 
 /// Opens the model service of `[llm]`.
-fn language_model(settings: &Settings, data_dir: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
+fn language_model(settings: &Settings, embedded: &mut EmbeddedModel<'_>) -> anyhow::Result<Arc<dyn LanguageModel>> {
     let llm = &settings.llm;
     match &llm.backend {
-        LlmBackend::Embedded => embedded(settings, data_dir),
+        LlmBackend::Embedded => embedded.open(),
         LlmBackend::Openai => {
             let base_url = llm
                 .base_url
@@ -172,9 +206,44 @@ fn language_model(settings: &Settings, data_dir: &Path) -> anyhow::Result<Arc<dy
             Ok(Arc::new(Scripted::repeating(replies)))
         }
         LlmBackend::Provider(name) => match settings.providers.get(name) {
-            Some(provider) => provider_model(settings, name, provider),
-            None => bail!("`[llm] backend` = `{name}` is no provider"),
+            Some(provider) => provider_model(settings, name, provider, embedded),
+            None => {
+                let known: Vec<&str> = ["embedded", "openai", "scripted"]
+                    .into_iter()
+                    .chain(settings.providers.keys().map(String::as_str))
+                    .collect();
+                bail!(
+                    "there is no model provider `{name}`; those there are: `{}`",
+                    known.join("`, `")
+                )
+            }
         },
+    }
+}
+
+/// The one model inside this process, which several names may stand for.
+struct EmbeddedModel<'a> {
+    settings: &'a Settings,
+    data_dir: &'a Path,
+    open: Option<Arc<dyn LanguageModel>>,
+}
+
+impl<'a> EmbeddedModel<'a> {
+    fn of(settings: &'a Settings, data_dir: &'a Path) -> Self {
+        Self {
+            settings,
+            data_dir,
+            open: None,
+        }
+    }
+
+    fn open(&mut self) -> anyhow::Result<Arc<dyn LanguageModel>> {
+        let model = match self.open.take() {
+            Some(model) => model,
+            None => embedded(self.settings, self.data_dir)?,
+        };
+        self.open = Some(Arc::clone(&model));
+        Ok(model)
     }
 }
 
@@ -195,7 +264,7 @@ fn embedded(settings: &Settings, data_dir: &Path) -> anyhow::Result<Arc<dyn Lang
 #[cfg(not(feature = "embedded-llm"))]
 fn embedded(_: &Settings, _: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
     Err(anyhow::anyhow!(
-        "`[llm] backend = \"embedded\"` needs a binary built with the feature `embedded-llm`, which this one is not; \
-         build it with `--features embedded-llm`, or set `backend = \"openai\"` and `base_url`"
+        "the embedded model needs a binary built with the feature `embedded-llm`, which this one is not; build it with \
+         `--features embedded-llm`, or use a service, for example with `[llm] backend = \"openai\"` and `base_url`"
     ))
 }

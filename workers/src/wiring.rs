@@ -251,9 +251,7 @@ pub fn confine_model<S: std::hash::BuildHasher>(
 
     use botticelli_llm::Embedded;
 
-    if settings.llm.backend != botticelli_settings::LlmBackend::Embedded
-        || environment.contains_key(Embedded::THREADS_VARIABLE)
-    {
+    if !settings.uses_embedded_model() || environment.contains_key(Embedded::THREADS_VARIABLE) {
         return Ok(());
     }
     let program = std::env::current_exe().context("this program's own path cannot be found")?;

@@ -15,6 +15,7 @@ mod pipeline;
 mod poolers;
 mod refusals;
 mod schedules;
+mod served_models;
 mod stage;
 mod stopping;
 mod studio;
