@@ -205,20 +205,25 @@ fn language_model(settings: &Settings, embedded: &mut EmbeddedModel<'_>) -> anyh
             }
             Ok(Arc::new(Scripted::repeating(replies)))
         }
-        LlmBackend::Provider(name) => match settings.providers.get(name) {
-            Some(provider) => provider_model(settings, name, provider, embedded),
-            None => {
-                let known: Vec<&str> = ["embedded", "openai", "scripted"]
-                    .into_iter()
-                    .chain(settings.providers.keys().map(String::as_str))
-                    .collect();
-                bail!(
-                    "there is no model provider `{name}`; those there are: `{}`",
-                    known.join("`, `")
-                )
-            }
-        },
+        LlmBackend::Provider(name) => {
+            let provider = settings
+                .providers
+                .get(name)
+                .with_context(|| no_provider(settings, name))?;
+            provider_model(settings, name, provider, embedded)
+        }
     }
+}
+
+fn no_provider(settings: &Settings, name: &str) -> String {
+    let known: Vec<&str> = ["embedded", "openai", "scripted"]
+        .into_iter()
+        .chain(settings.providers.keys().map(String::as_str))
+        .collect();
+    format!(
+        "there is no model provider `{name}`; those there are: `{}`",
+        known.join("`, `")
+    )
 }
 
 /// The one model inside this process, which several names may stand for.
