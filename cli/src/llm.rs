@@ -51,14 +51,14 @@ pub(crate) async fn run(command: Command, environment: HashMap<String, String>) 
     botticelli_workers::confine_model(&settings, &environment)?;
     let listener = listen(arguments.listen, key.is_some()).await?;
     let address = listener.local_addr()?;
-    let (model, name) = one_model(&settings, &data_dir)?;
+    let model = one_model(&settings, &data_dir)?;
     let options = ServerOptions {
+        name: model.own_model().unwrap_or_else(|| model.provider()).to_owned(),
         model,
         fingerprint: format!("botticelli-{}", env!("CARGO_PKG_VERSION")),
         timeouts: timeouts(&settings),
         places: arguments.places,
         now: || SystemClock.now().timestamp(),
-        name,
         key,
     };
     let process = Process::start(settings, "llm-server", stderr().is_terminal())?;

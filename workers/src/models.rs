@@ -15,12 +15,6 @@ use crate::ActorSpec;
 #[cfg(feature = "embedded-llm")]
 const MODEL_FILE: &str = "models/SmolLM2-135M-Instruct.Q4_1.gguf";
 
-/// What the embedded model is called.
-#[cfg(feature = "embedded-llm")]
-const EMBEDDED: &str = botticelli_llm::Embedded::MODEL;
-#[cfg(not(feature = "embedded-llm"))]
-const EMBEDDED: &str = "embedded";
-
 /// Opens the configured models for the given actors. None is opened when all of them only post: posting asks no model.
 ///
 /// # Errors
@@ -67,23 +61,13 @@ pub fn models(settings: &Settings, data_dir: &Path) -> anyhow::Result<Providers>
     Providers::new(routing).context("`[llm] aliases`")
 }
 
-/// Opens the model service of `[llm]` and none beside it. With it comes the name of its model.
+/// Opens the model service of `[llm]` and none beside it.
 ///
 /// # Errors
 ///
 /// What is missing or wrong, with the way out.
-pub fn one_model(settings: &Settings, data_dir: &Path) -> anyhow::Result<(Arc<dyn LanguageModel>, String)> {
-    let model = language_model(settings, &mut EmbeddedModel::of(settings, data_dir))?;
-    let name = match &settings.llm.backend {
-        LlmBackend::Embedded => EMBEDDED,
-        LlmBackend::Openai => settings.llm.model.as_deref().unwrap_or_default(),
-        LlmBackend::Scripted => "scripted",
-        LlmBackend::Provider(name) => match settings.providers.get(name) {
-            Some(provider) if provider.wire != ProviderWire::Embedded => &provider.model,
-            _ => EMBEDDED,
-        },
-    };
-    Ok((model, name.to_owned()))
+pub fn one_model(settings: &Settings, data_dir: &Path) -> anyhow::Result<Arc<dyn LanguageModel>> {
+    language_model(settings, &mut EmbeddedModel::of(settings, data_dir))
 }
 
 fn provider_model(
@@ -114,8 +98,16 @@ fn provider_model(
 
 /// What the configured models cost. What answers in this process is free unless the settings say otherwise.
 pub fn prices(settings: &Settings) -> Prices {
-    let free = [LlmBackend::Embedded, LlmBackend::Scripted]
-        .map(|backend| (format!("{}/*", String::from(backend)), Price::default()));
+    let within = [LlmBackend::Embedded, LlmBackend::Scripted].map(String::from);
+    let named = settings
+        .providers
+        .iter()
+        .filter(|(_, provider)| provider.wire == ProviderWire::Embedded)
+        .map(|(name, _)| name.clone());
+    let free = within
+        .into_iter()
+        .chain(named)
+        .map(|name| (format!("{name}/*"), Price::default()));
     let prices = settings.prices.iter().map(|(name, price)| {
         let price = Price {
             input: micros(price.input),
@@ -126,7 +118,7 @@ pub fn prices(settings: &Settings) -> Prices {
         (name.clone(), price)
     });
     // Of two that are equally exact the last one wins.
-    Prices::new(free.into_iter().chain(prices))
+    Prices::new(free.chain(prices))
 }
 
 /// Dollars in millionths, to the nearest.

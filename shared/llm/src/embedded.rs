@@ -58,9 +58,6 @@ pub struct Embedded {
 }
 
 impl Embedded {
-    /// The name of the only model there is.
-    pub const MODEL: &str = MODEL;
-
     /// The environment variable from which candle takes the size of its thread pool when the process starts.
     pub const THREADS_VARIABLE: &str = "RAYON_NUM_THREADS";
 

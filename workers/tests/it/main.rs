@@ -18,6 +18,7 @@ mod narratives;
 mod outages;
 mod pool_of_one;
 mod posting;
+mod prices;
 mod rounds;
 mod strays;
 mod surroundings;
