@@ -91,13 +91,13 @@ async fn run_narrative(
     let account = Account {
         book: &shop.book,
         job: attempt_of(job),
-        run: match job.workflow {
-            Some(workflow) => format!("workflow {}", workflow.0),
-            None => format!("job {}", job.lease.job),
+        // The rounds of a carousel are one run. Other jobs of a workflow have nothing in common but their order.
+        run: match (round, job.workflow) {
+            (Some(_), Some(workflow)) => format!("workflow {}", workflow.0),
+            _ => format!("job {}", job.lease.job),
         },
         actor: &actor.name,
         step_prefix: &step_prefix,
-        timeout: shop.timeouts.total,
         open: Mutex::default(),
     };
     let checkpoints = JobCheckpoints {

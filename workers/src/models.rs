@@ -9,6 +9,10 @@ use botticelli_llm::{
 };
 use botticelli_settings::{ActorKind, LlmBackend, ProviderSettings, ProviderWire, Settings};
 
+mod stand_ins;
+
+pub use stand_ins::models_to_look_at;
+
 use crate::ActorSpec;
 
 /// The embedded model's file, as `scripts/fetch-model` leaves it in the data directory.
@@ -34,19 +38,30 @@ pub fn models_for(actors: &[ActorSpec], settings: &Settings, data_dir: &Path) ->
 ///
 /// What is missing or wrong, with the way out.
 pub fn models(settings: &Settings, data_dir: &Path) -> anyhow::Result<Providers> {
+    let mut embedded = EmbeddedModel::of(settings, data_dir);
+    assemble(settings, |provider| match provider {
+        None => language_model(settings, &mut embedded),
+        Some((name, provider)) => provider_model(settings, name, provider, &mut embedded),
+    })
+}
+
+/// Puts the providers together that `open` opens: that of `[llm]`, for which it is given nothing, and those of `[providers]`.
+fn assemble(
+    settings: &Settings,
+    mut open: impl FnMut(Option<(&str, &ProviderSettings)>) -> anyhow::Result<Arc<dyn LanguageModel>>,
+) -> anyhow::Result<Providers> {
     let default = String::from(settings.llm.backend.clone());
     let mut models = BTreeMap::new();
     let mut patterns = Vec::new();
-    let mut embedded = EmbeddedModel::of(settings, data_dir);
     if !matches!(settings.llm.backend, LlmBackend::Provider(_)) {
-        models.insert(default.clone(), language_model(settings, &mut embedded)?);
+        models.insert(default.clone(), open(None)?);
     }
     if settings.llm.backend == LlmBackend::Openai {
         // A service with an address of its own has models of any name.
         patterns.push(("*".to_owned(), default.clone()));
     }
     for (name, provider) in &settings.providers {
-        models.insert(name.clone(), provider_model(settings, name, provider, &mut embedded)?);
+        models.insert(name.clone(), open(Some((name, provider)))?);
         // The embedded model is asked by its provider's name only.
         let own = Some(&provider.model).filter(|model| !model.is_empty());
         let of_provider = provider.models.iter().chain(own);
@@ -76,17 +91,10 @@ fn provider_model(
     provider: &ProviderSettings,
     embedded: &mut EmbeddedModel<'_>,
 ) -> anyhow::Result<Arc<dyn LanguageModel>> {
-    let wire = match provider.wire {
-        ProviderWire::OpenAi => Wire::OpenAi,
-        ProviderWire::OpenAiResponses => Wire::OpenAiResponses,
-        ProviderWire::Anthropic => Wire::Anthropic,
-        ProviderWire::Gemini => Wire::Gemini,
-        ProviderWire::Ollama => Wire::Ollama,
-        ProviderWire::Embedded => {
-            return embedded
-                .open()
-                .with_context(|| format!("`[providers.{name}] wire = \"embedded\"`"));
-        }
+    let Some(wire) = wire_of(provider) else {
+        return embedded
+            .open()
+            .with_context(|| format!("`[providers.{name}] wire = \"embedded\"`"));
     };
     let options = ProviderOptions {
         base_url: provider.base_url.clone(),
@@ -94,6 +102,18 @@ fn provider_model(
         ..ProviderOptions::new(name, wire, provider.model.as_str())
     };
     Ok(open(options)?)
+}
+
+/// The wire format of a provider; `None` for the model in this process.
+fn wire_of(provider: &ProviderSettings) -> Option<Wire> {
+    Some(match provider.wire {
+        ProviderWire::OpenAi => Wire::OpenAi,
+        ProviderWire::OpenAiResponses => Wire::OpenAiResponses,
+        ProviderWire::Anthropic => Wire::Anthropic,
+        ProviderWire::Gemini => Wire::Gemini,
+        ProviderWire::Ollama => Wire::Ollama,
+        ProviderWire::Embedded => return None,
+    })
 }
 
 /// What the configured models cost. What answers in this process is free unless the settings say otherwise.

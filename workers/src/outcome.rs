@@ -150,9 +150,16 @@ impl NarrativeFailure {
                 (_, Some(ActFailure::Wait { after, .. } | ActFailure::Exhausted { after: Some(after), .. })) => {
                     wait(Some(*after))
                 }
-                (_, Some(ActFailure::Exhausted { after: None, .. } | ActFailure::NoModel(_))) => {
-                    JobFailure::discard(error)
-                }
+                // The same replies and the same narrative would fail in the same way.
+                (
+                    _,
+                    Some(
+                        ActFailure::Exhausted { after: None, .. }
+                        | ActFailure::NoModel(_)
+                        | ActFailure::Template(_)
+                        | ActFailure::BlankPrompt,
+                    ),
+                ) => JobFailure::discard(error),
                 (_, Some(_)) | (RunError::State { .. }, None) => retry(None),
                 (_, None) => JobFailure::discard(error),
             };

@@ -30,7 +30,7 @@ impl RecordError {
 
 /// Whether writing the same again must fail again: the data are wrong (SQLSTATE class 22), against a constraint (23), for
 /// a row that is gone, not for this schema (42), or too much (54).
-fn is_permanent(error: &(dyn Error + 'static)) -> bool {
+pub(crate) fn is_permanent(error: &(dyn Error + 'static)) -> bool {
     if let Some(QueueError::Invalid(_)) = error.downcast_ref() {
         return true;
     }

@@ -16,15 +16,17 @@ use sqlx::PgPool;
 
 use crate::{
     ActorSpec, Book, CommandRules, FetchedMedia, FleetOptions, Identity, NarrativeFiles, PlatformCommands, Platforms,
-    RecentAnswers, Shop, TraceJobs, models::timeouts, running::RunningJobs,
+    RecentAnswers, Shop, TraceJobs, check_models,
+    models::{models_to_look_at, timeouts},
+    running::RunningJobs,
 };
 
 /// Reads and checks the narratives of the enabled actors that this process serves: all, or the named ones.
 ///
 /// # Errors
 ///
-/// A name that no actor has, or what is wrong with each actor: a narrative that is missing or wrong, a posting narrative that asks
-/// a model, a generation narrative that makes no post.
+/// A name that no actor has, or what is wrong with each actor: a narrative that is missing or wrong, or asks a model that
+/// nobody serves, a posting narrative that asks a model, a generation narrative that makes no post.
 pub fn actor_specs(settings: &Settings, only: &[String]) -> anyhow::Result<Vec<ActorSpec>> {
     if let Some(unknown) = only.iter().find(|name| !settings.actors.contains_key(*name)) {
         let known: Vec<_> = settings.actors.keys().map(String::as_str).collect();
@@ -33,6 +35,7 @@ pub fn actor_specs(settings: &Settings, only: &[String]) -> anyhow::Result<Vec<A
             known.join(", ")
         );
     }
+    let models = models_to_look_at(settings)?;
     let mut files: BTreeMap<String, Arc<NarrativeFile>> = BTreeMap::new();
     let served = settings
         .actors
@@ -45,7 +48,7 @@ pub fn actor_specs(settings: &Settings, only: &[String]) -> anyhow::Result<Vec<A
             None => Arc::new(open_narrative(settings, &path, &text)?),
         };
         files.insert(path, Arc::clone(&narratives));
-        actor_spec(settings, actor, narratives)
+        actor_spec(settings, actor, narratives, &models)
     };
     let (mut specs, mut wrong) = (Vec::new(), Vec::new());
     for actor in served {
@@ -83,7 +86,12 @@ pub fn open_narrative(settings: &Settings, path: &str, text: &str) -> anyhow::Re
     Ok(botticelli_narrative::open(path, text, &surroundings)?)
 }
 
-fn actor_spec(settings: &Settings, actor: &ActorSettings, narratives: Arc<NarrativeFile>) -> anyhow::Result<ActorSpec> {
+fn actor_spec(
+    settings: &Settings,
+    actor: &ActorSettings,
+    narratives: Arc<NarrativeFile>,
+    models: &Providers,
+) -> anyhow::Result<ActorSpec> {
     let narrative = narratives
         .narrative(Some(&actor.narrative_name))
         .with_context(|| format!("`narrative_name` of actor `{}`", actor.name))?;
@@ -100,6 +108,11 @@ fn actor_spec(settings: &Settings, actor: &ActorSettings, narratives: Arc<Narrat
             actor.name,
             narrative.name()
         );
+    }
+    let wrong = check_models(&narrative, models);
+    if !wrong.is_empty() {
+        let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+        bail!("{}", wrong.join("\n"));
     }
     let followers = settings
         .actors

@@ -11,7 +11,10 @@ use std::{
 use anyhow::Result;
 use botticelli_content::{QueryPart, ReadableTables};
 use botticelli_lifecycle::Ending;
-use botticelli_narrative::{Diagnostic, Files, Narrative, Place, Severity};
+use botticelli_llm::Providers;
+use botticelli_narrative::{Diagnostic, Files, Narrative, NarrativeFile, Place, Severity};
+use botticelli_settings::Origin;
+use botticelli_workers::{check_models, models_to_look_at};
 use clap::Args;
 use serde_json::to_string_pretty;
 use sqlx::PgPool;
@@ -42,8 +45,9 @@ pub(crate) struct Arguments {
 }
 
 /// Everything that was looked at.
-#[derive(Default)]
 struct Findings {
+    /// Who serves which models.
+    models: Providers,
     remarks: Vec<Remark>,
     files: usize,
     narratives: usize,
@@ -59,7 +63,13 @@ pub(super) async fn run(arguments: Arguments, environment: HashMap<String, Strin
         Ok(data_dir) if !arguments.no_database => target::migrated_pool_of(&surround.settings, &data_dir).await.ok(),
         _ => None,
     };
-    let mut findings = Findings::default();
+    let mut findings = Findings {
+        models: models_to_look_at(&surround.settings)?,
+        remarks: Vec::new(),
+        files: 0,
+        narratives: 0,
+        passed_over: 0,
+    };
     for path in &arguments.paths {
         findings.look_at(path, &surround, pool.as_ref()).await;
     }
@@ -141,6 +151,10 @@ impl Findings {
         };
         let file = examined.report.file.as_ref();
         self.narratives += file.map_or_else(|| narratives_in(&examined.text), |file| file.names().count());
+        for narrative in file.into_iter().flat_map(NarrativeFile::narratives) {
+            let wrong = of_models(narrative, surround, &self.models);
+            self.add(&examined, surround, wrong);
+        }
         if let (Some(file), Some(pool)) = (file, pool) {
             let names = &surround.settings.narratives.readable_tables;
             let readable = ReadableTables::named(names.iter().map(String::as_str)).unwrap_or_default();
@@ -246,6 +260,18 @@ fn narratives_in(text: &str) -> usize {
         if is_single { 1 } else { heads.len() }
     });
     own + named
+}
+
+/// What is wrong with the models that a narrative asks. Without settings of a fleet nobody knows which models it has.
+fn of_models(narrative: &Narrative, surround: &Surround, models: &Providers) -> Vec<Diagnostic> {
+    let mut wrong = check_models(narrative, models);
+    if matches!(surround.settings.origin(), Origin::Embedded) {
+        for remark in &mut wrong {
+            remark.severity = Severity::Warning;
+            remark.help = Some("these are the settings that are compiled in; name yours with `--config`".to_owned());
+        }
+    }
+    wrong
 }
 
 /// What is wrong with the tables that a narrative reads, as they are now.

@@ -391,7 +391,7 @@ impl Audience for Rehearsal {
 }
 
 impl CommandRunner for Rehearsal {
-    fn run<'a>(&'a self, call: &'a CommandCall) -> PortFuture<'a, Value> {
+    fn run<'a>(&'a self, call: &'a CommandCall) -> PortFuture<'a, Result<Value, PortError>> {
         let mut notes = self.notes();
         notes.commands.push(call.clone());
         let step = call.key.rsplit_once("/input-").map_or("", |(step, _)| step);
@@ -407,7 +407,7 @@ impl CommandRunner for Rehearsal {
         } else {
             placeholder::of_parts(&parts)
         };
-        Box::pin(async { Ok(answer) })
+        Box::pin(async { Ok(Ok(answer)) })
     }
 }
 

@@ -365,6 +365,7 @@ impl Heard<'_> {
             prompt_hash: &question.prompt_hash(),
             input_tokens: 0,
             max_output_tokens: None,
+            timeout: question.timeouts.total,
             budget: self.narrative.budget(),
             of_act: self.narrative.spend(),
             of_run: self.narrative.spend(),

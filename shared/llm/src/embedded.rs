@@ -35,7 +35,7 @@ use service::Job;
 const PROVIDER: &str = "embedded";
 
 /// The name of the only model there is.
-const MODEL: &str = "SmolLM2-135M-Instruct";
+const MODEL: &str = Embedded::MODEL;
 
 /// Where the model is and what it may use.
 #[derive(Debug, Clone)]
@@ -58,6 +58,8 @@ pub struct Embedded {
 }
 
 impl Embedded {
+    /// The only model that it has.
+    pub const MODEL: &'static str = "SmolLM2-135M-Instruct";
     /// The environment variable from which candle takes the size of its thread pool when the process starts.
     pub const THREADS_VARIABLE: &str = "RAYON_NUM_THREADS";
 

@@ -32,6 +32,8 @@ pub struct LlmFailure {
     pub retry_after: Option<Duration>,
     /// What the failed call cost, where the provider told or an answer had begun.
     pub usage: Option<Usage>,
+    /// Whether the request may have reached the model before the call failed, so that nobody knows whether it was charged for.
+    pub may_have_run: bool,
     /// The text of an answer that is of no use as it is, so that nothing paid for is lost and a repair can quote it.
     pub answer: Option<String>,
 }
@@ -140,6 +142,7 @@ impl LlmError {
             status: None,
             retry_after: None,
             usage: None,
+            may_have_run: false,
             answer: None,
         }))
     }
@@ -171,6 +174,12 @@ impl LlmError {
         self
     }
 
+    /// The same of a call whose request may have reached the model.
+    pub fn that_may_have_run(mut self) -> Self {
+        self.0.may_have_run = true;
+        self
+    }
+
     /// Whether another provider may succeed: what [`ErrorClass::may_fall_back`] says, and also where a provider's status
     /// blames itself and not the content of the request, for example 404 for a model that only it does not know.
     pub fn may_fall_back(&self) -> bool {
@@ -178,9 +187,10 @@ impl LlmError {
             || (self.class == ErrorClass::Invalid && !matches!(self.status, None | Some(400 | 422)))
     }
 
-    /// Whether the call was most likely charged for: what [`ErrorClass::is_paid`] says, or a known cost.
+    /// Whether the call may have been charged for: what [`ErrorClass::is_paid`] says, a known cost, or a request that reached the
+    /// provider before the connection broke.
     pub fn is_paid(&self) -> bool {
-        self.class.is_paid() || self.usage.is_some()
+        self.class.is_paid() || self.may_have_run || self.usage.is_some()
     }
 }
 

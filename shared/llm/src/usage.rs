@@ -31,22 +31,24 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// A guess for a call whose provider does not tell: four characters are a token, rounded up, which is how botticelli's
-    /// upstream counts. Files are not counted, because every model counts them in its own way.
+    /// A guess for a call whose provider does not tell: four bytes are a token, rounded up, which is about right for English and
+    /// for Chinese, and the schema is a part of the question. Files are not counted, because every model counts them in its own
+    /// way.
     pub fn estimated(request: &Request, answer: &str) -> Self {
         let said = request.messages.iter().flat_map(Message::texts);
-        let asked: u64 = said.chain(request.system.as_deref()).map(letters).sum();
+        let asked: u64 = said.chain(request.system.as_deref()).map(bytes).sum();
+        let schema = request.schema.as_ref().map_or(0, |schema| bytes(&schema.to_string()));
         Self {
-            input_tokens: asked.div_ceil(4),
-            output_tokens: letters(answer).div_ceil(4),
+            input_tokens: (asked + schema).div_ceil(4),
+            output_tokens: bytes(answer).div_ceil(4),
             is_estimated: true,
             ..Self::default()
         }
     }
 }
 
-fn letters(text: &str) -> u64 {
-    text.chars().map(|_| 1).sum()
+fn bytes(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX)
 }
 
 /// A sum is estimated when a part of it is.

@@ -117,6 +117,8 @@ pub struct PlannedCall<'a> {
     pub input_tokens: u64,
     /// The most that the answer may have; `None` when the act sets no limit.
     pub max_output_tokens: Option<u32>,
+    /// How long the call may take.
+    pub timeout: Duration,
     /// The share of the provider's limits that the narrative may use.
     pub budget: Budget,
     /// What the act may use up in a run.
@@ -194,15 +196,16 @@ pub trait TableReader: Send + Sync {
 
 /// Runs commands of platforms.
 pub trait CommandRunner: Send + Sync {
-    /// What the platform answers.
+    /// What the platform answers, or why it refused.
     ///
     /// A command whose outcome is not known, because an earlier run of the same step ended in the middle of it, is not run
     /// again unless that is safe.
     ///
     /// # Errors
     ///
-    /// [`PortError`] when the platform refused it or could not be reached.
-    fn run<'a>(&'a self, call: &'a CommandCall) -> PortFuture<'a, Value>;
+    /// [`PortError`] when it was not the platform that refused: the command may not be run, its outcome is not known, or could not
+    /// be put on record.
+    fn run<'a>(&'a self, call: &'a CommandCall) -> PortFuture<'a, Result<Value, PortError>>;
 }
 
 /// A command of a platform with its arguments.
@@ -256,7 +259,7 @@ impl TableReader for Nothing {
 }
 
 impl CommandRunner for Nothing {
-    fn run<'a>(&'a self, _: &'a CommandCall) -> PortFuture<'a, Value> {
+    fn run<'a>(&'a self, _: &'a CommandCall) -> PortFuture<'a, Result<Value, PortError>> {
         Box::pin(async { Err(PortError::new(NotHere("commands of platforms"))) })
     }
 }

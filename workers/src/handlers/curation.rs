@@ -28,7 +28,7 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
     }
     let narrative = narrative_of(actor, None)?;
     let mut review = Review::default();
-    let mut failure = None;
+    let (mut failure, mut is_paid) = (None, false);
     tell(shop, job, 0, posts.len()).await;
     for (post, number) in posts.iter().zip(1..) {
         match judge(shop, actor, job, &narrative, post, &mut review).await {
@@ -36,7 +36,10 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
             Err(NarrativeFailure {
                 blame: Blame::Content,
                 failure,
-            }) => review.verdicts.push(rejected(post, &format!("no verdict: {failure}"))),
+            }) => {
+                is_paid = true;
+                review.verdicts.push(rejected(post, &format!("no verdict: {failure}")));
+            }
             // A post that the model cannot judge must not hold up the others for ever.
             Err(NarrativeFailure {
                 blame: Blame::Answer,
@@ -49,13 +52,18 @@ pub(super) async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Res
                 blame: Blame::Answer,
                 failure: bad_answer,
             }) => {
+                is_paid = true;
                 failure.get_or_insert(bad_answer);
             }
             Err(NarrativeFailure {
                 blame: Blame::Surroundings,
                 failure: outage,
             }) => {
-                failure = Some(outage);
+                failure = Some(match outage {
+                    // A wait costs the job no try, and answers that are on no record would be paid for again after each.
+                    JobFailure::Wait { reason, after } if is_paid => JobFailure::Retry { error: reason, after },
+                    outage => outage,
+                });
                 break;
             }
         }

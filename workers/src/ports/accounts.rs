@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     num::{NonZeroU32, NonZeroU64},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -47,8 +47,13 @@ impl Book {
             .iter()
             .map(|(name, provider)| (name, provider.limits));
         let mut limits: BTreeMap<String, RateLimits> = BTreeMap::new();
-        limits.insert(default, limits_of(settings.llm.limits));
         limits.extend(of_providers.map(|(name, of_provider)| (name.clone(), limits_of(of_provider))));
+        // Of a provider that is the backend of `[llm]` both hold.
+        let own = limits_of(settings.llm.limits);
+        limits
+            .entry(default)
+            .and_modify(|of_provider| *of_provider = stricter(of_provider, &own))
+            .or_insert(own);
         Self {
             ledger: botticelli_ledger::Ledger::new(pool.clone()),
             pool,
@@ -58,8 +63,11 @@ impl Book {
         }
     }
 
-    fn cost(&self, provider: &str, model: &str, usage: &Usage) -> u64 {
-        let price = self.prices.of(provider, model).unwrap_or_default();
+    /// What a call cost. Providers may answer under a longer name than the one that was asked for, such as one with a date; where
+    /// that has no price of its own, the asked one's counts.
+    fn cost(&self, call: &Call, answered: Option<&str>, usage: &Usage) -> u64 {
+        let of = |model: &str| self.prices.of(&call.provider, model);
+        let price = answered.and_then(of).or_else(|| of(&call.model)).unwrap_or_default();
         price.cost_micros(usage)
     }
 }
@@ -73,6 +81,23 @@ fn limits_of(settings: LimitSettings) -> RateLimits {
         requests_per_day: wide(settings.requests_per_day),
         day_zone: None,
         concurrency: settings.concurrency.and_then(NonZeroU32::new),
+    }
+}
+
+/// Limits that keep both.
+fn stricter(one: &RateLimits, other: &RateLimits) -> RateLimits {
+    fn least<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+        match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
+    }
+    RateLimits {
+        requests_per_minute: least(one.requests_per_minute, other.requests_per_minute),
+        tokens_per_minute: least(one.tokens_per_minute, other.tokens_per_minute),
+        requests_per_day: least(one.requests_per_day, other.requests_per_day),
+        concurrency: least(one.concurrency, other.concurrency),
+        ..one.clone()
     }
 }
 
@@ -105,8 +130,6 @@ pub(crate) struct Account<'a> {
     pub actor: &'a str,
     /// What stands in front of the names of steps.
     pub step_prefix: &'a str,
-    /// How long a call may take.
-    pub timeout: Duration,
     /// The calls that are under way.
     pub open: Mutex<HashMap<Ticket, Call>>,
 }
@@ -143,7 +166,7 @@ impl Account<'_> {
         Reservation {
             input_tokens: planned.input_tokens,
             output_tokens,
-            cost_micros: self.book.cost(&call.provider, &call.model, &usage),
+            cost_micros: self.book.cost(&call, None, &usage),
             budgets: budgets.collect(),
             limits: self.book.limits.get(planned.provider).cloned().into_iter().collect(),
             shares: Multipliers {
@@ -151,14 +174,15 @@ impl Account<'_> {
                 tokens_per_minute: share(planned.budget.tokens_per_minute),
                 requests_per_day: share(planned.budget.requests_per_day),
             },
-            ..Reservation::new(call, self.timeout + MARGIN)
+            ..Reservation::new(call, planned.timeout + MARGIN)
         }
     }
 
     /// Records calls with answers, within the transaction that keeps the answers.
     pub(crate) async fn settle(&self, connection: &mut PgConnection, receipts: &[Receipt]) -> Result<(), LedgerError> {
         for receipt in receipts {
-            let cost = self.book.cost(&receipt.provider, &receipt.model, &receipt.usage);
+            let asked = self.open().get(&receipt.ticket).cloned();
+            let cost = asked.map_or(0, |asked| self.book.cost(&asked, Some(&receipt.model), &receipt.usage));
             let (call, request_id) = (CallId(receipt.ticket.0), receipt.request_id.as_deref());
             settle(&mut *connection, call, &usage_of(receipt.usage), cost, request_id).await?;
         }
@@ -192,7 +216,11 @@ impl Account<'_> {
     }
 
     fn take(&self, ticket: Ticket) -> Option<Call> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&ticket)
+        self.open().remove(&ticket)
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<Ticket, Call>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -220,10 +248,7 @@ impl Ledger for Account<'_> {
                         tracing::warn!(actor.name = self.actor, "{alert}");
                     }
                     let ticket = Ticket(granted.call.0);
-                    self.open
-                        .lock()
-                        .unwrap_or_else(PoisonError::into_inner)
-                        .insert(ticket, call);
+                    self.open().insert(ticket, call);
                     Reserved::Granted(ticket)
                 }
                 botticelli_ledger::Reserved::Wait(wait) => Reserved::Wait {
@@ -241,16 +266,13 @@ impl Ledger for Account<'_> {
     fn fail<'a>(&'a self, ticket: Ticket, error: &'a LlmError) -> PortFuture<'a, ()> {
         Box::pin(async move {
             let call = self.take(ticket);
-            let model = call.as_ref().map_or("default", |call| call.model.as_str());
-            let charge = match error.usage {
-                Some(usage) => Charge::Used {
+            let charge = match (error.usage, &call) {
+                (Some(usage), Some(call)) => Charge::Used {
                     usage: usage_of(usage),
-                    cost_micros: self
-                        .book
-                        .cost(&error.provider, error.model.as_deref().unwrap_or(model), &usage),
+                    cost_micros: self.book.cost(call, error.model.as_deref(), &usage),
                 },
-                None if error.is_paid() => Charge::Unknown,
-                None => Charge::Nothing,
+                (None, _) if !error.is_paid() => Charge::Nothing,
+                _ => Charge::Unknown,
             };
             fail(&self.book.pool, CallId(ticket.0), error.class.as_str(), charge, None)
                 .await

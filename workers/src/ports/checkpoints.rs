@@ -1,14 +1,18 @@
 //! The records of a job's acts.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
 
 use botticelli_actors::{load_checkpoint, save_checkpoint};
 use botticelli_content::{Scope, StateEntry, save_state};
 use botticelli_narrative::{ActRecord, Checkpoints, PortError, PortFuture, Receipt};
-use botticelli_queue::{Lease, LogLevel, Progress, add_to_log, report_progress};
+use botticelli_queue::{Lease, LogLevel, Progress, QueueError, add_to_log, report_progress};
 use sqlx::PgPool;
 
 use super::{Account, held};
+use crate::{outcome::chain, record_error::is_permanent};
 
 /// The replies of a job's acts, kept until the job ends. A worker that lost the job can no longer add to them. With each
 /// goes how far the job is.
@@ -46,40 +50,76 @@ impl Checkpoints for JobCheckpoints<'_> {
         })
     }
 
+    /// The record may be paid for, so a database that does not answer is asked again rather than given up on.
     fn save<'a>(&'a self, step: &'a str, record: &'a ActRecord, receipts: &'a [Receipt]) -> PortFuture<'a, ()> {
         Box::pin(async move {
-            let state: Vec<StateEntry<'_>> = entries(record).collect();
-            let progress = Progress {
-                done: self.acts.map(|_| self.count()),
-                total: self.acts,
-                note: Some(step),
-            };
-            let line = line_about(step, record);
-            let saved = serde_json::to_value(record).map_err(PortError::new)?;
-            let mut transaction = held(self.pool, self.lease).await?;
-            save_checkpoint(&mut transaction, self.lease.job.0, step, &saved)
-                .await
-                .map_err(PortError::new)?;
-            self.account
-                .settle(&mut transaction, receipts)
-                .await
-                .map_err(PortError::new)?;
-            if !state.is_empty() {
-                let by = format!("job {}", self.lease.job);
-                save_state(&mut transaction, &state, &by)
-                    .await
-                    .map_err(PortError::new)?;
+            let done = self.acts.map(|_| self.count());
+            let mut wait = FIRST_WAIT;
+            loop {
+                match self.save_once(step, record, receipts, done).await {
+                    Ok(()) => break,
+                    Err(error) if wait > LONGEST_WAIT || !may_work_later(&error) => return Err(error),
+                    Err(error) => {
+                        tracing::warn!(job.id = %self.lease.job, error = chain(error.inner()), "Could not save act {step} yet");
+                        tokio::time::sleep(wait).await;
+                        wait *= 2;
+                    }
+                }
             }
-            report_progress(&mut *transaction, self.lease, progress)
-                .await
-                .map_err(PortError::new)?;
-            add_to_log(&mut *transaction, self.lease, LogLevel::Info, &line)
-                .await
-                .map_err(PortError::new)?;
-            transaction.commit().await.map_err(PortError::new)?;
             self.account.heed(receipts).await;
             Ok(())
         })
+    }
+}
+
+/// How long an act waits at first that could not be saved, twice as long each time, and at most.
+const FIRST_WAIT: Duration = Duration::from_millis(100);
+const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
+/// Whether saving the same again may work: not when the job is another worker's, or the database will never take it.
+fn may_work_later(error: &PortError) -> bool {
+    let error = error.inner();
+    let is_lost = matches!(error.downcast_ref(), Some(QueueError::LeaseLost(_)));
+    !is_lost && !is_permanent(error)
+}
+
+impl JobCheckpoints<'_> {
+    async fn save_once(
+        &self,
+        step: &str,
+        record: &ActRecord,
+        receipts: &[Receipt],
+        done: Option<u32>,
+    ) -> Result<(), PortError> {
+        let state: Vec<StateEntry<'_>> = entries(record).collect();
+        let progress = Progress {
+            done,
+            total: self.acts,
+            note: Some(step),
+        };
+        let line = line_about(step, record);
+        let saved = serde_json::to_value(record).map_err(PortError::new)?;
+        let mut transaction = held(self.pool, self.lease).await?;
+        save_checkpoint(&mut transaction, self.lease.job.0, step, &saved)
+            .await
+            .map_err(PortError::new)?;
+        self.account
+            .settle(&mut transaction, receipts)
+            .await
+            .map_err(PortError::new)?;
+        if !state.is_empty() {
+            let by = format!("job {}", self.lease.job);
+            save_state(&mut transaction, &state, &by)
+                .await
+                .map_err(PortError::new)?;
+        }
+        report_progress(&mut *transaction, self.lease, progress)
+            .await
+            .map_err(PortError::new)?;
+        add_to_log(&mut *transaction, self.lease, LogLevel::Info, &line)
+            .await
+            .map_err(PortError::new)?;
+        transaction.commit().await.map_err(PortError::new)
     }
 }
 

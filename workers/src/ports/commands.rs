@@ -66,12 +66,12 @@ enum NotRun {
 }
 
 impl CommandRunner for JobCommands<'_> {
-    fn run<'a>(&'a self, call: &'a CommandCall) -> PortFuture<'a, Value> {
+    fn run<'a>(&'a self, call: &'a CommandCall) -> PortFuture<'a, Result<Value, PortError>> {
         Box::pin(async move {
             let name = format!("{} {}", call.platform, call.command);
             if call.platform == table_update::PLATFORM {
                 self.check_rules(&name, call)?;
-                return self.update_table(call).await;
+                return self.update_table(call).await.map(Ok);
             }
             let Some(command) = find(&call.platform, &call.command) else {
                 return Err(PortError::new(NotRun::Unknown(name)));
@@ -88,20 +88,24 @@ impl CommandRunner for JobCommands<'_> {
             };
             if command.effect == Effect::Read {
                 if let Some(answer) = self.recent.find(call, request.now) {
-                    return Ok(answer);
+                    return Ok(Ok(answer));
                 }
-                let answer = runner.run(&request).await.map_err(PortError::new)?;
-                self.recent.keep(call, &answer, request.now);
-                return Ok(answer);
+                let answer = runner.run(&request).await;
+                if let Ok(answer) = &answer {
+                    self.recent.keep(call, answer, request.now);
+                }
+                return Ok(answer.map_err(PortError::new));
             }
             self.check_rules(&name, call)?;
             let answered = format!("{}/answer", call.key);
             if let Some(answer) = self.load(&answered).await? {
-                return Ok(answer);
+                return Ok(Ok(answer));
             }
             request.nonce = Some(nonce_for_command(self.lease.job.0, &call.key));
             let begun = format!("{}/begun", call.key);
-            match self.load(&begun).await?.as_ref().and_then(moment) {
+            let earlier = self.load(&begun).await?.as_ref().and_then(moment);
+            let is_first = earlier.is_none();
+            match earlier {
                 Some(earlier) => {
                     // Of a clock that went back nobody knows how long ago it was.
                     let age = (request.now - earlier).to_std().unwrap_or(Duration::MAX);
@@ -115,13 +119,14 @@ impl CommandRunner for JobCommands<'_> {
             match runner.run(&request).await {
                 Ok(answer) => {
                     self.save(&answered, &answer).await?;
-                    Ok(answer)
+                    Ok(Ok(answer))
                 }
                 Err(error) => {
-                    if !error.may_have_acted() {
+                    // A note of an earlier run stays: that one may have acted.
+                    if is_first && !error.may_have_acted() {
                         self.forget(&begun).await?;
                     }
-                    Err(PortError::new(error))
+                    Ok(Err(PortError::new(error)))
                 }
             }
         })
@@ -176,10 +181,11 @@ impl JobCommands<'_> {
 
     /// Takes back the note that a command was begun, which is known not to have done anything.
     async fn forget(&self, step: &str) -> Result<(), PortError> {
-        let mut connection = self.pool.acquire().await.map_err(PortError::new)?;
-        remove_checkpoint(&mut connection, self.lease.job.0, step)
+        let mut transaction = held(self.pool, self.lease).await?;
+        remove_checkpoint(&mut transaction, self.lease.job.0, step)
             .await
-            .map_err(PortError::new)
+            .map_err(PortError::new)?;
+        transaction.commit().await.map_err(PortError::new)
     }
 }
 

@@ -149,3 +149,25 @@ async fn an_answer_may_be_used_for_as_long_as_its_narrative_says() {
     assert_eq!(discord.requests().len(), 1);
     assert_eq!(bench.llm.requests()[0].prompt(), bench.llm.requests()[1].prompt());
 }
+
+/// The second try is refused before anything is done, which says nothing of what the first one did.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_try_that_did_nothing_does_not_make_an_earlier_one_forgotten() {
+    let (bench, discord) = bench(ANNOUNCE, r#""discord *""#).await;
+    bench.llm.hold();
+    discord.fail_next(DiscordFault::CommitThenReset);
+    discord.fail_next(DiscordFault::Refused {
+        status: 403,
+        code: 50013,
+        message: "Missing Permissions".to_owned(),
+    });
+    bench.enqueue("say").await;
+    bench.llm.request(1).await;
+    let begun = "select (select count(*) from botticelli.actor_server_executions), record #>> '{}' < (
+                   select to_char(started_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')
+                   from botticelli.actor_server_executions where attempt = 2)
+                 from botticelli.act_checkpoints where step like '%send%/begun'";
+    assert_eq!(bench.database.rows(begun).await, ["3|t"]);
+    assert_eq!(discord.messages(CHANNEL).len(), 1);
+    bench.llm.release();
+}

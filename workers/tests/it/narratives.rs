@@ -135,3 +135,20 @@ async fn a_model_without_a_price_is_not_asked_on_a_budget_of_money() {
     assert!(runs[0].contains(r#"write `[prices."openai/stub"]`"#), "{runs:?}");
     assert_eq!(bench.llm.requests().len(), 0);
 }
+
+/// The price is that of the name that was asked for, where the longer one of the answer has none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_model_that_answers_under_a_longer_name_costs_what_was_said_of_the_short_one() {
+    let bench = Bench::with(Options {
+        more: "[budgets.daily]\nperiod = 'day'\nusd = 5.0\n[prices.\"openai/stub\"]\ninput = 1.0\noutput = 1000.0\n",
+        ..with(ROWS)
+    })
+    .await;
+    bench
+        .llm
+        .reply_next(LlmReply::Dated(serde_json::json!({ "title": "Fork" })));
+    bench.enqueue("say").await;
+    bench.ended(1).await;
+    let cost = "select state, cost_micros > 1000 from botticelli.ended_calls";
+    assert_eq!(bench.database.rows(cost).await, ["settled|t"]);
+}

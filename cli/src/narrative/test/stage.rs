@@ -45,7 +45,7 @@ impl TableReader for Stage<'_> {
 }
 
 impl CommandRunner for Stage<'_> {
-    fn run<'a>(&'a self, call: &'a CommandCall) -> PortFuture<'a, Value> {
+    fn run<'a>(&'a self, call: &'a CommandCall) -> PortFuture<'a, Result<Value, PortError>> {
         let answer = self.0.commands.get(&call.command).cloned();
         let answer = answer.ok_or_else(|| {
             PortError::new(format!(
@@ -53,7 +53,7 @@ impl CommandRunner for Stage<'_> {
                 call.command
             ))
         });
-        Box::pin(async { answer })
+        Box::pin(async { answer.map(Ok) })
     }
 }
 

@@ -125,6 +125,7 @@ impl Connection {
             "the connection to `{shown}` broke before the answer was complete ({})",
             root_cause(error)
         ))
+        .that_may_have_run()
     }
 
     fn transport(&self, detail: String) -> LlmError {

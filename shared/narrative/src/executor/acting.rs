@@ -6,12 +6,13 @@ use std::{
     time::Duration,
 };
 
-use botticelli_llm::{ErrorClass, LlmError, Message, Part, Request, Role, Timeouts};
+use botticelli_llm::{Message, Part, Request, Role, Timeouts};
 use serde_json::Value;
 use tracing::{Instrument as _, field};
 
 use super::{
     ActFailure, Output, RunError,
+    answer::captured,
     call::{Answered, Asked, ask},
     conversation::{Turn, messages},
     gathering::{Brought, Gathered},
@@ -43,6 +44,15 @@ impl Step<'_, '_> {
             number: self.number,
             act: self.act.name.clone(),
             failure,
+        }
+    }
+
+    /// Where a narrative is played that is its input of this number, from 1.
+    fn input_place(&self, number: usize) -> Place {
+        Place {
+            steps: format!("{}/input-{number}/", self.name),
+            target: None,
+            ..self.frame.place.clone()
         }
     }
 
@@ -85,8 +95,17 @@ impl Player<'_> {
         let has_record = !matches!(act.work, Work::Compose(_)) || act.when.is_some();
         if has_record && let Some(record) = self.ports.checkpoints.load(&key).await.map_err(unsaved)? {
             let shown = self.kept_before(act.inputs(), &record.media).await;
-            let shown = shown.map_err(|failure| step.failed(failure))?;
-            return Ok(self.played(step, &key, record, shown, true));
+            // What narratives among its inputs had to say is on their own records, and asks nobody.
+            let mut outputs = Vec::new();
+            if !record.is_skipped {
+                for (number, input) in (1..).zip(act.inputs()) {
+                    if let InputSource::Narrative { narrative, .. } = &input.source {
+                        outputs.extend(self.compose(narrative, step.input_place(number)).await?.1);
+                    }
+                }
+            }
+            let played = self.played(step, &key, record, shown, true);
+            return Ok(Played { outputs, ..played });
         }
         if let Some(when) = &act.when {
             let state = self.state();
@@ -119,32 +138,12 @@ impl Player<'_> {
             shown,
             outputs,
         } = self.work(step).instrument(span).await?;
-        match captured(act, &record) {
-            Ok(state) => record.state = state,
-            Err(failure) => {
-                self.refuse(&receipts, &record, &failure)
-                    .await
-                    .map_err(|failure| step.failed(failure))?;
-                return Err(step.failed(failure));
-            }
-        }
+        let state = captured(&act.captures, &record.reply, record.json.as_ref());
+        record.state = state.map_err(|failure| step.failed(failure))?;
         let saved = self.ports.checkpoints.save(&key, &record, &receipts).await;
         saved.map_err(unsaved)?;
         let played = self.played(step, &key, record, shown, false);
         Ok(Played { outputs, ..played })
-    }
-
-    /// Records calls whose answers came to nothing after all.
-    async fn refuse(&self, receipts: &[Receipt], record: &ActRecord, failure: &ActFailure) -> Result<(), ActFailure> {
-        for receipt in receipts {
-            let error = LlmError::new(ErrorClass::Malformed, &receipt.provider, failure.to_string())
-                .with_model(&receipt.model)
-                .with_answer(&record.reply)
-                .with_usage(receipt.usage);
-            let failed = self.ports.ledger.fail(receipt.ticket, &error).await;
-            failed.map_err(ActFailure::Ledger)?;
-        }
-        Ok(())
     }
 
     /// Plays the narrative that an act is.
@@ -253,6 +252,7 @@ impl Player<'_> {
             request,
             models: &question.models,
             answer: &question.answer,
+            captures: &act.captures,
             repairs: question.repairs,
             budget: frame.narrative.budget.smaller(self.root.budget),
             of_act: question.spend,
@@ -285,12 +285,7 @@ impl Player<'_> {
         for (number, input) in (1..).zip(act.inputs()) {
             brought.push(match &input.source {
                 InputSource::Narrative { name: title, narrative } => {
-                    let inner = Place {
-                        steps: format!("{}/input-{number}/", step.name),
-                        target: None,
-                        ..frame.place.clone()
-                    };
-                    let (text, part) = self.compose(narrative, inner).await?;
+                    let (text, part) = self.compose(narrative, step.input_place(number)).await?;
                     outputs.extend(part);
                     Brought::text(text, input.retention, title)
                 }
@@ -372,23 +367,6 @@ fn timeouts(usual: Timeouts, own: Option<Duration>) -> Timeouts {
             ..Timeouts::within(total)
         },
     }
-}
-
-/// What an act keeps in the state.
-fn captured(act: &Act, record: &ActRecord) -> Result<BTreeMap<String, Value>, ActFailure> {
-    let mut kept = BTreeMap::new();
-    for capture in &act.captures {
-        let whole = match &record.json {
-            Some(json) => json.clone(),
-            None => Value::from(record.reply.as_str()),
-        };
-        let part = capture.path.part(&whole).ok_or_else(|| ActFailure::NoCapture {
-            key: capture.key.clone(),
-            path: capture.path.clone(),
-        })?;
-        kept.insert(capture.key.clone(), part.clone());
-    }
-    Ok(kept)
 }
 
 /// What stands before a composed narrative's replies in its parent's conversation.

@@ -1,10 +1,15 @@
 //! Whether an answer is what was asked for.
 
+use std::collections::BTreeMap;
+
 use botticelli_llm::{ErrorClass, LlmError, Reply};
 use serde_json::Value;
 
-use super::extraction::{json_in, looks_like_json};
-use crate::narrative::Answer;
+use super::{
+    ActFailure,
+    extraction::{json_in, looks_like_json},
+};
+use crate::narrative::{Answer, Capture};
 
 /// An answer that can be used.
 pub(super) struct Usable {
@@ -20,7 +25,7 @@ pub(super) struct Usable {
 /// # Errors
 ///
 /// [`LlmError`] of the class `Malformed`, with the reply's text and usage.
-pub(super) fn read(answer: &Answer, reply: &Reply, provider: &str) -> Result<Usable, LlmError> {
+pub(super) fn read(answer: &Answer, captures: &[Capture], reply: &Reply, provider: &str) -> Result<Usable, LlmError> {
     let bad = |detail: &str| {
         LlmError::new(ErrorClass::Malformed, provider, detail)
             .with_model(&reply.model)
@@ -36,7 +41,7 @@ pub(super) fn read(answer: &Answer, reply: &Reply, provider: &str) -> Result<Usa
         json: None,
         raw: None,
     };
-    match answer {
+    let usable = match answer {
         Answer::Text => match &reply.json {
             None => Ok(plain()),
             Some(_) => Err(bad("it is JSON where text was asked for")),
@@ -58,7 +63,33 @@ pub(super) fn read(answer: &Answer, reply: &Reply, provider: &str) -> Result<Usa
                 json: Some(json),
             })
         }
+    }?;
+    match captured(captures, &usable.text, usable.json.as_ref()) {
+        Ok(_) => Ok(usable),
+        Err(missing) => Err(bad(&missing.to_string())),
     }
+}
+
+/// The parts of a reply that are kept in the state.
+///
+/// # Errors
+///
+/// [`ActFailure::NoCapture`] of the first that is not there.
+pub(super) fn captured(
+    captures: &[Capture],
+    text: &str,
+    json: Option<&Value>,
+) -> Result<BTreeMap<String, Value>, ActFailure> {
+    let whole = || json.cloned().unwrap_or_else(|| Value::from(text));
+    let kept = captures.iter().map(|capture| {
+        let part = capture.path.part(&whole()).cloned();
+        let part = part.ok_or_else(|| ActFailure::NoCapture {
+            key: capture.key.clone(),
+            path: capture.path.clone(),
+        });
+        Ok((capture.key.clone(), part?))
+    });
+    kept.collect()
 }
 
 /// What a model is told about an answer that cannot be used.

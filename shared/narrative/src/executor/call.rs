@@ -7,7 +7,7 @@ use tracing::Span;
 
 use super::{ActFailure, answer, answer::Usable};
 use crate::{
-    narrative::{Answer, Budget, ModelChoice, Spend},
+    narrative::{Answer, Budget, Capture, ModelChoice, Spend},
     ports::{PlannedCall, Ports, Receipt, Reserved, Route, Ticket},
 };
 
@@ -23,6 +23,8 @@ pub(super) struct Asked<'a> {
     pub(super) request: Request,
     pub(super) models: &'a [ModelChoice],
     pub(super) answer: &'a Answer,
+    /// Parts that the answer must have.
+    pub(super) captures: &'a [Capture],
     pub(super) repairs: u32,
     pub(super) budget: Budget,
     pub(super) of_act: Spend,
@@ -66,19 +68,34 @@ pub(super) async fn ask(ports: &Ports<'_>, asked: Asked<'_>) -> Result<Answered,
             error = %failure,
             "A model gave no answer that can be used"
         );
-        // A limit that passes says more about when to come back than an outage of the next choice.
-        last = match (last, failure) {
-            (Some(earlier @ ActFailure::Wait { .. }), ActFailure::Model(error)) if error.class.is_transient() => {
-                Some(earlier)
-            }
-            (Some(earlier), ActFailure::NoModel(_)) => Some(earlier),
-            (_, failure) => Some(failure),
-        };
+        last = Some(match last {
+            Some(earlier) => more_telling(earlier, failure),
+            None => failure,
+        });
         if !goes_on {
             break;
         }
     }
     Err(last.unwrap_or_else(|| ActFailure::NoModel("the act names no model".to_owned())))
+}
+
+/// Which of the failures of two choices says how the act failed.
+fn more_telling(earlier: ActFailure, later: ActFailure) -> ActFailure {
+    let is_paid = |failure: &ActFailure| matches!(failure, ActFailure::Model(error) if error.is_paid());
+    let is_wait = |failure: &ActFailure| match failure {
+        ActFailure::Wait { .. } => true,
+        ActFailure::Model(error) => error.class == ErrorClass::RateLimited,
+        _ => false,
+    };
+    match (&earlier, &later) {
+        // A wait costs the run no try, and whoever comes back asks all of them again: what was paid for must cost one.
+        _ if is_paid(&later) => later,
+        _ if is_paid(&earlier) && is_wait(&later) => earlier,
+        (_, ActFailure::NoModel(_)) => earlier,
+        // A limit that passes says more about when to come back than an outage of the next choice.
+        (ActFailure::Wait { .. }, ActFailure::Model(error)) if error.class.is_transient() => earlier,
+        _ => later,
+    }
 }
 
 #[derive(Default)]
@@ -106,7 +123,9 @@ async fn ask_one(
         tally.calls += 1;
         let result = call(ports, asked, &route, &request).await;
         let provider = route.model.provider();
-        let read = result.and_then(|reply| answer::read(asked.answer, &reply, provider).map(|usable| (usable, reply)));
+        let read = result.and_then(|reply| {
+            answer::read(asked.answer, asked.captures, &reply, provider).map(|usable| (usable, reply))
+        });
         let error = match read {
             Ok((usable, reply)) => {
                 tally.usage += reply.usage;
@@ -132,7 +151,11 @@ async fn ask_one(
             Err(error) => error,
         };
         tally.usage += error.usage.unwrap_or_default();
-        ports.ledger.fail(ticket, &error).await.map_err(ActFailure::Ledger)?;
+        if let Err(unrecorded) = ports.ledger.fail(ticket, &error).await {
+            // The call is over, and what is still open of it the ledger gives up by itself, as if all that was set aside had been
+            // used.
+            tracing::warn!(act.name = asked.act, error = %unrecorded, "A failed call could not be recorded");
+        }
         let Some(bad) = error.answer.clone().filter(|_| error.class == ErrorClass::Malformed) else {
             return Err(error.into());
         };
@@ -165,6 +188,7 @@ async fn reserve(
         prompt_hash,
         input_tokens: Usage::estimated(request, "").input_tokens + media * TOKENS_OF_A_MEDIUM,
         max_output_tokens: request.max_tokens,
+        timeout: request.timeouts.total,
         budget: asked.budget,
         of_act: asked.of_act,
         of_run: asked.of_run,

@@ -199,6 +199,15 @@ impl RunError {
         }
     }
 
+    /// Whether it is only to be waited for.
+    pub(super) fn is_wait(&self) -> bool {
+        match self.failure() {
+            Some(ActFailure::Wait { .. } | ActFailure::Exhausted { after: Some(_), .. }) => true,
+            Some(ActFailure::Model(error)) => error.class == ErrorClass::RateLimited,
+            _ => false,
+        }
+    }
+
     /// The error and its causes in one line.
     pub(super) fn chain(&self) -> String {
         let mut line = self.to_string();

@@ -231,12 +231,13 @@ impl Player<'_> {
             args,
             cache: command.cache,
         };
-        match self.ports.commands.run(&call).await {
+        let failed = |source| ActFailure::Command {
+            command: command.command.clone(),
+            source,
+        };
+        match self.ports.commands.run(&call).await.map_err(failed)? {
             Ok(answer) => Ok(answer),
-            Err(source) if command.is_required => Err(ActFailure::Command {
-                command: command.command.clone(),
-                source,
-            }),
+            Err(source) if command.is_required => Err(failed(source)),
             Err(source) => {
                 let reason = format!("[command {} of bot {} failed: {source}]", command.command, command.name);
                 tracing::warn!(bot.command = command.command, error = %source, "A command failed that is not required");
@@ -270,25 +271,28 @@ impl Player<'_> {
         })
     }
 
-    /// [`Gathered::kept_media`] of a question that was asked in an earlier attempt, whose [`Gathered::kept_urls`] were `urls`.
-    pub(super) async fn kept_before(
-        &self,
-        inputs: &[Input],
-        urls: &BTreeMap<usize, String>,
-    ) -> Result<Vec<Part>, ActFailure> {
+    /// [`Gathered::kept_media`] of a question that was asked in an earlier attempt, whose [`Gathered::kept_urls`] were `urls`. Its
+    /// answer is paid for, so what cannot be fetched again fails nothing.
+    pub(super) async fn kept_before(&self, inputs: &[Input], urls: &BTreeMap<usize, String>) -> Vec<Part> {
         let mut parts = Vec::new();
         for (number, input) in (1..).zip(inputs) {
             let InputSource::Media(media) = &input.source else {
                 continue;
             };
-            let media = match (media, urls.get(&number)) {
-                (MediaInput::Here(media), _) if input.retention == Retention::Full => Arc::clone(media),
-                (MediaInput::Fetch(fetched), Some(url)) => self.fetch(fetched, url).await?,
+            let part = match (media, urls.get(&number)) {
+                (MediaInput::Here(media), _) if input.retention == Retention::Full => Part::Media(Arc::clone(media)),
+                (MediaInput::Fetch(fetched), Some(url)) => match self.fetch(fetched, url).await {
+                    Ok(media) => Part::Media(media),
+                    Err(error) => {
+                        tracing::warn!(%error, "What an earlier act was shown cannot be fetched again, and later ones do without it");
+                        Part::Text(Arc::from(format!("[{url}, which is not there any more]")))
+                    }
+                },
                 _ => continue,
             };
-            parts.push(Part::Media(media));
+            parts.push(part);
         }
-        Ok(parts)
+        parts
     }
 }
 

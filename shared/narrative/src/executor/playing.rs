@@ -77,6 +77,16 @@ pub(super) struct Played {
 struct Failures(Vec<RunError>);
 
 impl Failures {
+    /// How it fails all in all that ends with `error`. A wait costs the run no try, and whoever comes back plays again what failed:
+    /// what was paid for must cost one.
+    fn rather_than(mut self, error: RunError) -> RunError {
+        if error.is_wait() {
+            self.0.pop().unwrap_or(error)
+        } else {
+            error
+        }
+    }
+
     /// Counts them. When nothing else came of it, the last of them goes up instead, where it is counted if the run survives it.
     fn settle(mut self, survived: bool, tally: &mut NarrativeRun) -> Result<(), RunError> {
         let last = if survived { None } else { self.0.pop() };
@@ -154,7 +164,7 @@ impl Player<'_> {
                         );
                         failures.0.push(error);
                     }
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(failures.rather_than(error)),
                 }
             }
             failures.settle(!replies.is_empty(), &mut self.tally())?;
@@ -268,7 +278,7 @@ impl Player<'_> {
                     failures.0.push(error);
                     continue;
                 }
-                Err(error) => return Err(error),
+                Err(error) => return Err(failures.rather_than(error)),
             };
             outputs.append(&mut played.outputs);
             let repetition = step.repetition;

@@ -170,3 +170,22 @@ async fn a_budget_that_is_used_up_ends_the_act_before_anything_is_sent() {
             .all(|stage| stage.requests.lock().unwrap().is_empty())
     );
 }
+
+/// A wait costs a run no try, and each time it comes back it would pay for the first one's answer again.
+#[tokio::test]
+async fn a_bad_answer_that_was_paid_for_is_more_than_the_limit_of_the_next() {
+    let providers = providers([
+        vec![Line::FailAs(ErrorClass::Malformed)],
+        vec![],
+        vec![Line::FailAs(ErrorClass::RateLimited)],
+    ]);
+    let book = Book {
+        waits: vec!["m2"],
+        ..Book::default()
+    };
+    let failure = play(&providers, &book).await.unwrap_err();
+    assert!(
+        matches!(&failure, ActFailure::Model(error) if error.class == ErrorClass::Malformed),
+        "{failure:?}"
+    );
+}

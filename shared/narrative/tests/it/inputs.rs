@@ -257,14 +257,18 @@ name = 'test'
 }
 
 #[tokio::test]
-async fn a_capture_that_finds_nothing_fails_the_act() {
+async fn a_capture_that_finds_nothing_is_asked_for_again_and_then_fails_the_act() {
     let text =
         "[narrative.n]\ntoc = ['a']\n[acts.a]\nprompt = 'A'\nextract_output = true\nstate_capture = { id = '$.id' }\n";
-    let error = Stage::saying(["{}"]).play(text).await.unwrap_err();
-    assert_eq!(
-        error.failure().unwrap().to_string(),
-        "the reply has no `$.id`, which `state_capture` wants to keep as `id`"
-    );
+    let stage = Stage::saying(["{}", r#"{"id": 7}"#]);
+    stage.play(text).await.unwrap();
+    assert_eq!(stage.records.lock().unwrap()["1/a"].state["id"], json!(7));
+    let complaint = "the reply has no `$.id`, which `state_capture` wants to keep as `id`";
+    assert!(stage.prompt(1).contains(complaint), "{}", stage.prompt(1));
+
+    let error = Stage::saying(["{}", "{}"]).play(text).await.unwrap_err();
+    let failure = error.failure().unwrap().to_string();
+    assert!(failure.contains(complaint), "{failure}");
 }
 
 #[tokio::test]

@@ -80,3 +80,29 @@ async fn records_survive_being_written_as_json() {
         );
     }
 }
+
+#[tokio::test]
+async fn what_a_narrative_among_the_inputs_had_to_say_is_stored_after_a_resumption_too() {
+    let text = "
+[narrative.all]
+toc = ['sum', 'last']
+[narrative.faq]
+target = 'faq_rows'
+toc = ['q']
+[acts]
+q = 'A question?'
+sum = ['narratives.faq', 'Sum up.']
+last = 'Last'
+";
+    let first = Stage::with([Line::Say("answer"), Line::Say("sum"), Line::Fail]);
+    let all = Some("all");
+    first.play_with(text, all, &options(json!({}))).await.unwrap_err();
+    let second = Stage {
+        records: first.records,
+        ..Stage::saying(["last"])
+    };
+    let run = second.play_with(text, all, &options(json!({}))).await.unwrap();
+    let texts: Vec<&str> = run.outputs.iter().map(|output| output.text.as_str()).collect();
+    assert_eq!(texts, ["answer", "last"]);
+    assert_eq!(second.requests.lock().unwrap().len(), 1);
+}

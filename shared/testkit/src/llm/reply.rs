@@ -16,6 +16,8 @@ pub enum LlmReply {
     Text(String),
     /// A finished completion whose text is this JSON.
     Json(Value),
+    /// The same from a model that gives its version as its name, `…-2026-01-31`, which is how OpenAI answers.
+    Dated(Value),
     /// A completion that hit the token limit after this text (`finish_reason: length`).
     CutShort(String),
     /// A completion in which the model declines (`refusal`).
@@ -40,12 +42,16 @@ pub enum LlmReply {
 impl LlmReply {
     pub(super) fn into_response(self, request: &LlmRequest, scissors: &Scissors) -> Response {
         match self {
-            Self::Text(text) => completion(request, &text, "stop"),
-            Self::Json(value) => completion(request, &value.to_string(), "stop"),
-            Self::CutShort(text) => completion(request, &text, "length"),
+            Self::Text(text) => completion(request, request.model(), &text, "stop"),
+            Self::Json(value) => completion(request, request.model(), &value.to_string(), "stop"),
+            Self::Dated(value) => {
+                let model = format!("{}-2026-01-31", request.model());
+                completion(request, &model, &value.to_string(), "stop")
+            }
+            Self::CutShort(text) => completion(request, request.model(), &text, "length"),
             Self::Refusal(reason) => {
                 let message = json!({ "role": "assistant", "content": null, "refusal": reason });
-                envelope(request, &message, "stop", &reason)
+                envelope(request, request.model(), &message, "stop", &reason)
             }
             Self::Status {
                 status,
@@ -69,23 +75,24 @@ impl LlmReply {
     }
 }
 
-fn completion(request: &LlmRequest, text: &str, finish_reason: &str) -> Response {
+fn completion(request: &LlmRequest, model: &str, text: &str, finish_reason: &str) -> Response {
     envelope(
         request,
+        model,
         &json!({ "role": "assistant", "content": text, "refusal": null }),
         finish_reason,
         text,
     )
 }
 
-fn envelope(request: &LlmRequest, message: &Value, finish_reason: &str, text: &str) -> Response {
+fn envelope(request: &LlmRequest, model: &str, message: &Value, finish_reason: &str, text: &str) -> Response {
     // About four characters make a token, as in English.
     let (prompt_tokens, completion_tokens) = (request.prompt().len().div_ceil(4), text.len().div_ceil(4));
     Json(json!({
         "id": "chatcmpl-stub",
         "object": "chat.completion",
         "created": 1_790_000_000,
-        "model": request.model(),
+        "model": model,
         "choices": [{ "index": 0, "message": message, "finish_reason": finish_reason, "logprobs": null }],
         "usage": {
             "prompt_tokens": prompt_tokens,
