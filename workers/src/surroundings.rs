@@ -9,7 +9,7 @@ use std::path::Path;
 
 use botticelli_llm::{Media, MediaKind};
 use botticelli_media::{FetchLimits, Fetcher, InvalidFetcher, MediaFile, Shelf, ShelfError, from_base64};
-use botticelli_narrative::{CommandProblem, Commands, Files, MediaFetcher, PortError, PortFuture};
+use botticelli_narrative::{ArgumentKind, CommandProblem, Commands, Files, MediaFetcher, PortError, PortFuture};
 use botticelli_platforms::{ArgProblem, ArgValue, commands, find};
 use botticelli_toml_document::nearest;
 use serde_json::Value;
@@ -152,6 +152,14 @@ impl Commands for PlatformCommands {
         });
         let problems = spec.check_args(given).into_iter();
         problems.map(|problem| explained(command, &problem)).collect()
+    }
+
+    fn kind(&self, platform: &str, _command: &str, argument: &str) -> ArgumentKind {
+        if platform == table_update::PLATFORM {
+            table_update::kind(argument)
+        } else {
+            ArgumentKind::Value
+        }
     }
 }
 

@@ -22,7 +22,7 @@ mod version;
 
 pub use diagnostic::{Diagnostic, Place, Severity};
 pub use refusal::NarrativeError;
-pub use surroundings::{CommandProblem, Commands, Files, Surroundings};
+pub use surroundings::{ArgumentKind, CommandProblem, Commands, Files, Surroundings};
 
 use std::sync::Arc;
 

@@ -35,8 +35,8 @@ mod table;
 mod template;
 
 pub use check::{
-    CommandProblem, Commands, Diagnostic, Files, NarrativeError, NarrativeFile, Place, Report, Severity, Surroundings,
-    check, open, parse,
+    ArgumentKind, CommandProblem, Commands, Diagnostic, Files, NarrativeError, NarrativeFile, Place, Report, Severity,
+    Surroundings, check, open, parse,
 };
 pub use executor::{ActFailure, NarrativeRun, Output, RunError, RunOptions, run};
 pub use json_path::JsonPath;

@@ -4,6 +4,7 @@
 //! in is text and never read again. Before that, `translation` puts upstream's spellings into it.
 
 mod engine;
+mod filter;
 mod names;
 mod tokens;
 mod translation;
@@ -25,6 +26,17 @@ pub(crate) struct Template {
     heads: BTreeSet<String>,
     required_arguments: BTreeSet<String>,
     state_keys: BTreeSet<String>,
+    /// Its pieces, where it is a filter and holds names: what these bring in stays a text in quotes.
+    pieces: Option<Arc<[Piece]>>,
+}
+
+/// A piece of a filter.
+#[derive(Debug, Clone)]
+enum Piece {
+    /// As it is written.
+    Written(String),
+    /// Inside of a text in single quotes.
+    Quoted(Template),
 }
 
 /// A condition.
@@ -58,7 +70,7 @@ impl Template {
 
     /// The text itself, if it holds no names.
     pub(crate) fn fixed(&self) -> Option<&str> {
-        self.jinja.is_none().then_some(&*self.written)
+        (self.jinja.is_none() && self.pieces.is_none()).then_some(&*self.written)
     }
 
     /// A text without names.
@@ -69,6 +81,7 @@ impl Template {
             heads: BTreeSet::new(),
             required_arguments: BTreeSet::new(),
             state_keys: BTreeSet::new(),
+            pieces: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! The one command of the platform `database`: changing rows of a table.
 
-use botticelli_narrative::{CommandProblem, Filter, Row};
+use botticelli_narrative::{ArgumentKind, CommandProblem, Filter, Row};
 use botticelli_toml_document::nearest;
 use serde_json::{Map, Value};
 
@@ -60,6 +60,15 @@ pub(super) fn check(command: &str, args: &[(String, Option<Value>)]) -> Vec<Comm
         (true, false) | (false, true) => {}
     }
     problems
+}
+
+/// What the text of an argument is.
+pub(super) fn kind(argument: &str) -> ArgumentKind {
+    match argument {
+        "table_name" => ArgumentKind::Name,
+        "where_clause" | "where" => ArgumentKind::Filter,
+        _ => ArgumentKind::Value,
+    }
 }
 
 fn missing(name: &str, help: &str) -> CommandProblem {

@@ -5,11 +5,11 @@ use std::{ops::Range, time::Duration};
 use serde_json::Value;
 use toml::Spanned;
 
-use super::{Surroundings, page::Page};
+use super::{ArgumentKind, Surroundings, page::Page};
 use crate::{
     document::Arguments,
     narrative::{Argument, CommandInput},
-    template::Known,
+    template::{Known, Template},
 };
 
 /// A command as it is written.
@@ -100,9 +100,12 @@ pub(super) fn complete(
 ) -> Option<CommandInput> {
     let mut args = Vec::new();
     for (key, value) in &command.args {
+        let kind = surroundings.commands.map_or(ArgumentKind::Value, |commands| {
+            commands.kind(command.platform.get_ref(), command.command.get_ref(), key.get_ref())
+        });
         args.push((
             key.get_ref().clone(),
-            argument(page, known, &value.span(), value.get_ref())?,
+            argument(page, known, kind, &value.span(), value.get_ref())?,
         ));
     }
     if let Some(commands) = surroundings.commands {
@@ -132,27 +135,57 @@ pub(super) fn complete(
     })
 }
 
-fn argument(page: &Page<'_>, known: &Known<'_>, place: &Range<usize>, value: &toml::Value) -> Option<Argument> {
+fn argument(
+    page: &Page<'_>,
+    known: &Known<'_>,
+    kind: ArgumentKind,
+    place: &Range<usize>,
+    value: &toml::Value,
+) -> Option<Argument> {
     Some(match value {
         toml::Value::String(text) => {
             let written = Spanned::new(place.clone(), text.clone());
-            Argument::Text(super::texts::template(page, known, &written)?)
+            Argument::Text(match kind {
+                ArgumentKind::Filter if !text.trim().is_empty() => super::texts::filter(page, known, &written)?,
+                ArgumentKind::Filter | ArgumentKind::Value => super::texts::template(page, known, &written)?,
+                ArgumentKind::Name => plain(page, known, &written)?,
+            })
         }
         toml::Value::Integer(number) => Argument::Fixed(Value::from(*number)),
         toml::Value::Float(number) => Argument::Fixed(Value::from(*number)),
         toml::Value::Boolean(truth) => Argument::Fixed(Value::from(*truth)),
         toml::Value::Datetime(moment) => Argument::Fixed(Value::from(moment.to_string())),
         toml::Value::Array(items) => {
-            let items = items.iter().map(|item| argument(page, known, place, item));
+            let items = items.iter().map(|item| argument(page, known, kind, place, item));
             Argument::List(items.collect::<Option<_>>()?)
         }
         toml::Value::Table(table) => {
-            let fields = table
-                .iter()
-                .map(|(key, field)| Some((key.clone(), argument(page, known, place, field)?)));
+            let fields = table.iter().map(|(key, field)| {
+                plain(page, known, &Spanned::new(place.clone(), key.clone()))?;
+                Some((key.clone(), argument(page, known, kind, place, field)?))
+            });
             Argument::Table(fields.collect::<Option<_>>()?)
         }
     })
+}
+
+/// What something is called, which no reply may choose.
+fn plain(page: &Page<'_>, known: &Known<'_>, written: &Spanned<String>) -> Option<Template> {
+    let template = known.template(written.get_ref());
+    known.notes.borrow_mut().clear();
+    if let Ok(template) = template
+        && template.fixed().is_some()
+    {
+        return Some(template);
+    }
+    let message = format!("`{written}` says what something is called; nothing is filled in there");
+    page.refuse(
+        &written.span(),
+        "template",
+        message,
+        "write the name itself, without `{{ … }}` and `${…}`",
+    );
+    None
 }
 
 impl Argument {

@@ -33,6 +33,20 @@ pub trait Files: Send + Sync {
 pub trait Commands: Send + Sync {
     /// What is wrong with a command. An argument without a value gets it when the narrative is played.
     fn check(&self, platform: &str, command: &str, args: &[(String, Option<Value>)]) -> Vec<CommandProblem>;
+
+    /// What the text of an argument is; a value, where the command or the argument is not known.
+    fn kind(&self, platform: &str, command: &str, argument: &str) -> ArgumentKind;
+}
+
+/// What the text of a command's argument is, and so what names in it may stand for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArgumentKind {
+    /// A value. Names may stand anywhere in it.
+    Value,
+    /// What something is called, such as a table. No name may stand in it: a reply would choose the thing.
+    Name,
+    /// A [`Filter`](crate::Filter). Names may stand in its texts in single quotes, and what they bring in never leaves these.
+    Filter,
 }
 
 /// Something wrong with a command.

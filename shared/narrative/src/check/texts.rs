@@ -12,6 +12,13 @@ pub(super) fn template(page: &Page<'_>, known: &Known<'_>, written: &Spanned<Str
     read.map_err(|errors| page.template_errors(written, errors)).ok()
 }
 
+/// The filter that is written here.
+pub(super) fn filter(page: &Page<'_>, known: &Known<'_>, written: &Spanned<String>) -> Option<Template> {
+    let read = known.filter(written.get_ref());
+    notes(page, known, written);
+    read.map_err(|errors| page.template_errors(written, errors)).ok()
+}
+
 /// The condition that is written here.
 pub(super) fn expression(page: &Page<'_>, known: &Known<'_>, written: &Spanned<String>) -> Option<Expression> {
     let read = known.expression(written.get_ref());

@@ -24,8 +24,18 @@ pub(super) struct Translation {
     pub(super) scoped: Vec<Scoped>,
     /// Where parts of the Jinja text come from: its byte, and the byte in the text as written; ascending.
     origins: Vec<(usize, usize)>,
+    /// Where its code stands in the text as written, with its marks, in order.
+    pub(super) places: Vec<Place>,
     /// Whether it has any code at all.
     pub(super) has_code: bool,
+}
+
+/// Where code stands in a text as written.
+pub(super) struct Place {
+    /// Its bytes, with the marks around it.
+    pub(super) range: Range<usize>,
+    /// Whether it brings in a value, and does nothing else.
+    pub(super) is_output: bool,
 }
 
 impl Translation {
@@ -88,14 +98,18 @@ pub(super) fn translate(text: &str, is_act: &dyn Fn(&str) -> bool) -> Result<Tra
                 return Err(never_closed(at, mark));
             };
             let end = inside + length;
-            at = writer.code(at, inside..end, mark)?;
+            let start = at;
+            at = writer.code(start, inside..end, mark)?;
+            writer.note(start..at, mark.open != STATEMENT.open);
         } else if rest.starts_with(COMMENT.open) {
             let Some(length) = rest.find(COMMENT.close) else {
                 return Err(never_closed(at, &COMMENT));
             };
             writer.has_code = true;
-            writer.copy(at..at + length + COMMENT.close.len());
-            at += length + COMMENT.close.len();
+            let end = at + length + COMMENT.close.len();
+            writer.copy(at..end);
+            writer.note(at..end, false);
+            at = end;
         } else {
             let next = rest
                 .char_indices()
@@ -155,6 +169,7 @@ struct Writer<'a> {
     code: Vec<Token>,
     scoped: Vec<Scoped>,
     origins: Vec<(usize, usize)>,
+    places: Vec<Place>,
     has_code: bool,
     has_escapes: bool,
 }
@@ -168,6 +183,7 @@ impl<'a> Writer<'a> {
             code: Vec::new(),
             scoped: Vec::new(),
             origins: Vec::new(),
+            places: Vec::new(),
             has_code: false,
             has_escapes: false,
         }
@@ -179,8 +195,13 @@ impl<'a> Writer<'a> {
             code: self.code,
             scoped: self.scoped,
             origins: self.origins,
+            places: self.places,
             has_code: self.has_code || self.has_escapes,
         }
+    }
+
+    fn note(&mut self, range: Range<usize>, is_output: bool) {
+        self.places.push(Place { range, is_output });
     }
 
     fn copy(&mut self, range: Range<usize>) {

@@ -36,15 +36,22 @@ pub(crate) struct Values<'a> {
 impl Template {
     /// The text with every name replaced.
     pub(crate) fn render(&self, values: &Values<'_>) -> Result<String, TemplateError> {
+        if let Some(pieces) = &self.pieces {
+            return self.joined(pieces, values);
+        }
         let Some(jinja) = &self.jinja else {
             return Ok(self.written.as_ref().to_owned());
         };
         let rendered = ENGINE.render_named_str("text", jinja, values.of(self));
         let text = rendered.map_err(|error| self.failed(&explain(&error)))?;
         if text.len() > LONGEST {
-            return Err(self.failed(&format!("it becomes longer than {} MiB", LONGEST >> 20)));
+            return Err(self.too_long());
         }
         Ok(text)
+    }
+
+    pub(super) fn too_long(&self) -> TemplateError {
+        self.failed(&format!("it becomes longer than {} MiB", LONGEST >> 20))
     }
 
     fn failed(&self, detail: &str) -> TemplateError {

@@ -9,6 +9,7 @@ mod descriptions;
 mod documentation;
 mod failures;
 mod fallbacks;
+mod filled_filters;
 mod filter_properties;
 mod filters;
 mod histories;

@@ -13,7 +13,7 @@ use botticelli_narrative::{
 };
 use serde_json::{Value, json};
 
-use crate::surroundings::{Shelf, World};
+use crate::surroundings::{Rows, Shelf, World};
 
 /// What the scripted model does next.
 pub(crate) enum Line {
@@ -70,7 +70,8 @@ impl Stage {
     ) -> Result<NarrativeRun, RunError> {
         let surroundings = Surroundings {
             files: Some(&self.files),
-            ..Surroundings::default()
+            commands: Some(&Rows),
+            environment: None,
         };
         let narrative = open("test.toml", text, &surroundings)
             .and_then(|file| file.narrative(name))

@@ -7,7 +7,8 @@ use std::{
 
 use botticelli_llm::{Media, MediaKind};
 use botticelli_narrative::{
-    CommandCall, CommandProblem, CommandRunner, Commands, Files, MediaFetcher, PortError, PortFuture, StateReader,
+    ArgumentKind, CommandCall, CommandProblem, CommandRunner, Commands, Files, MediaFetcher, PortError, PortFuture,
+    StateReader,
 };
 use serde_json::Value;
 
@@ -78,6 +79,27 @@ impl Commands for OneCommand {
             }
         }
         problems
+    }
+
+    fn kind(&self, _: &str, _: &str, _: &str) -> ArgumentKind {
+        ArgumentKind::Value
+    }
+}
+
+/// A platform with one command that takes a `table`, a `filter` and whatever else.
+pub(crate) struct Rows;
+
+impl Commands for Rows {
+    fn check(&self, _: &str, _: &str, _: &[(String, Option<Value>)]) -> Vec<CommandProblem> {
+        Vec::new()
+    }
+
+    fn kind(&self, platform: &str, command: &str, argument: &str) -> ArgumentKind {
+        match (platform, command, argument) {
+            ("database", "change", "table") => ArgumentKind::Name,
+            ("database", "change", "filter") => ArgumentKind::Filter,
+            _ => ArgumentKind::Value,
+        }
     }
 }
 
