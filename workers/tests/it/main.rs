@@ -22,5 +22,6 @@ mod prices;
 mod rounds;
 mod strays;
 mod surroundings;
+mod table_updates;
 mod tables;
 mod unreadable_arguments;

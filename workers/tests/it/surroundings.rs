@@ -4,7 +4,9 @@ use std::{fs, path::Path};
 
 use botticelli_llm::MediaKind;
 use botticelli_media::FetchError;
-use botticelli_narrative::{CommandProblem, Commands, Diagnostic, Files, MediaFetcher, Surroundings, check};
+use botticelli_narrative::{
+    ArgumentKind, CommandProblem, Commands, Diagnostic, Files, MediaFetcher, Surroundings, check,
+};
 use botticelli_workers::{FetchedMedia, NarrativeFiles, PlatformCommands};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -276,6 +278,23 @@ fn a_change_of_rows_says_of_which_table_which_rows_and_what() {
         );
         assert_eq!(only(&found).0, Some("updates"));
     }
+}
+
+#[test]
+fn the_tables_and_filters_of_changes_are_known_as_such() {
+    for (argument, expected) in [
+        ("table_name", ArgumentKind::Name),
+        ("where_clause", ArgumentKind::Filter),
+        ("where", ArgumentKind::Filter),
+        ("updates", ArgumentKind::Value),
+        ("limit", ArgumentKind::Value),
+    ] {
+        assert_eq!(PlatformCommands.kind("database", "update_table", argument), expected);
+    }
+    assert_eq!(
+        PlatformCommands.kind("discord", "messages.send", "where"),
+        ArgumentKind::Value
+    );
 }
 
 #[test]

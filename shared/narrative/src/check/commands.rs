@@ -180,7 +180,7 @@ fn plain(page: &Page<'_>, known: &Known<'_>, written: &Spanned<String>) -> Optio
     }
     let message = format!("`{written}` says what something is called; nothing is filled in there");
     page.refuse(
-        &written.span(),
+        &page.inside(written, &(0..written.get_ref().len())),
         "template",
         message,
         "write the name itself, without `{{ … }}` and `${…}`",

@@ -22,6 +22,16 @@ pub(super) fn table(page: &Page<'_>, name: Option<&str>, entry: &TableEntry) -> 
             .map_err(|error| fragment(page, text, "where", error))
             .ok(),
     };
+    if let Some(text) = &entry.filter
+        && let Some(at) = ["{{", "${"].iter().filter_map(|mark| text.get_ref().find(mark)).min()
+    {
+        page.warn(
+            &page.inside(text, &(at..at + 2)),
+            "where",
+            "no names are filled in in the `where` of a table; it is compared as it is written",
+            "write the value itself, or let the model choose among the rows",
+        );
+    }
     let order_by = match &entry.order_by {
         None => Some(Vec::new()),
         Some(text) => Order::parse(text.get_ref())

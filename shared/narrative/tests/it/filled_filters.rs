@@ -57,7 +57,7 @@ async fn whatever_a_reply_is_it_is_the_text_that_is_compared() {
         "' or 'a' = title or title = '",
         "\\' or id > 0 --",
         "{{ pick }} ${pick} {% raw %}",
-        "\"title\" \u{1a} ' ",
+        "\"title\" \u{1a} ' x",
     ] {
         for filter in [
             "title = '{{ pick }}'",
@@ -168,12 +168,24 @@ fn a_name_in_a_pattern_or_an_interval_and_a_filter_that_is_none_are_refused() {
 }
 
 #[test]
+fn in_the_filter_of_a_table_nothing_is_filled_in_and_the_check_says_so() {
+    let text = "[narrative]\nname = \"n\"\ntoc = [\"a\"]\n[acts]\na = [\"tables.t\", \"Hm.\"]\n[tables.t]\ntable_name = \"t\"\n\
+                where = \"title = '${env:X}'\"\n";
+    let found = wrong(text);
+    let [found] = found.as_slice() else {
+        panic!("{found:?}");
+    };
+    assert!(found.starts_with("`n.toml`:8:19: no names are filled in"), "{found}");
+    assert!(wrong(&text.replace("'${env:X}'", "{{ x }}"))[0].contains("expected a value"));
+}
+
+#[test]
 fn what_something_is_called_is_not_filled_in() {
     for (lines, place) in [
-        ("table = \"{{ pick }}\"", "7:9"),
-        ("table = \"posts_${pick}\"", "7:9"),
-        ("table = \"{% if pick %}a{% endif %}\"", "7:9"),
-        ("table = \"{{ pick\"", "7:9"),
+        ("table = \"{{ pick }}\"", "7:10"),
+        ("table = \"posts_${pick}\"", "7:10"),
+        ("table = \"{% if pick %}a{% endif %}\"", "7:10"),
+        ("table = \"{{ pick\"", "7:10"),
         ("updates = { \"{{ pick }}\" = 1 }", "7:14"),
         ("args = { updates = { \"${pick}\" = 1 } }", "7:23"),
     ] {
