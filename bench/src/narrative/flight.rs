@@ -31,6 +31,32 @@ post = "Write two friendly sentences about that."
 title = "Give the post a title. The idea was: {{ idea }}"
 "#;
 
+/// The same with answers that have to follow a schema, whose pattern is that of `docs/narratives.md`.
+const OF_JSON: &str = r#"
+[narrative]
+name = "tip"
+system = "You write short and friendly posts."
+target = "potential_posts"
+toc = ["idea", "post", "title"]
+
+[acts.idea]
+prompt = "Name one simple habit that helps people in {{ args.community }}."
+schema = "schemas.post"
+
+[acts.post]
+prompt = "Write two friendly sentences about that."
+schema = "schemas.post"
+
+[acts.title]
+prompt = "Give the post a title. The idea was: {{ idea.json.body }}"
+schema = "schemas.post"
+
+[schemas.post]
+type = "object"
+required = ["body"]
+properties.body = { type = "string", pattern = "^[A-Z].{40,220}[.!?]$" }
+"#;
+
 pub(crate) const ACTS: u32 = 3;
 
 #[derive(Args)]
@@ -44,6 +70,9 @@ pub(crate) struct Flight {
     /// How often all of it. The first time has to connect.
     #[arg(long, default_value_t = 1)]
     rounds: u32,
+    /// Have each act answer by a JSON schema.
+    #[arg(long)]
+    schema: bool,
     /// The address of a running `provider`; a new one unless given.
     #[arg(long)]
     url: Option<String>,
@@ -56,8 +85,9 @@ pub(crate) async fn run(options: &Flight) -> anyhow::Result<()> {
     let provider = Running::at(options.url.as_deref(), options.latency.into()).await?;
     let models = Arc::new(models(&provider.url)?);
     // Every one has a narrative of its own, as if each were of another actor.
+    let text = if options.schema { OF_JSON } else { NARRATIVE };
     let narratives: Vec<Arc<Narrative>> = (0..options.narratives)
-        .map(|_| parse("tip.toml", NARRATIVE)?.narrative(None))
+        .map(|_| parse("tip.toml", text)?.narrative(None))
         .collect::<Result<_, _>>()?;
     let ideal = f64::from(options.each * ACTS * options.latency) / 1e3;
     let acts = options.narratives * options.each * ACTS;
@@ -74,7 +104,7 @@ pub(crate) async fn run(options: &Flight) -> anyhow::Result<()> {
         let cost = stopwatch.stop();
         let (wall, processor) = (cost.wall.as_secs_f64(), cost.processor.as_secs_f64());
         print(&json!({
-            "bench": "flight", "peer": "ours", "round": round, "narratives": options.narratives, "each": options.each,
+            "bench": "flight", "peer": "ours", "round": round, "narratives": options.narratives, "each": options.each, "schema": options.schema,
             "wall_s": rounded(wall), "wall_ratio_to_ideal": rounded(wall / ideal), "peak_memory_mb": peak_memory_mb("self")?.round(),
             "cpu_ms_per_act": rounded(processor * 1e3 / f64::from(acts)),
             "acts_per_cpu_s": (f64::from(acts) / processor).round(), "sent_bytes": sent_bytes,

@@ -22,6 +22,10 @@ use tokio::{
 const ANSWER: &str = "Start every meeting with one minute of silence, so that everybody arrives with their thoughts before the \
                       first word is said. It costs nothing, it calms the room, and people who try it for a week tend to keep it.";
 
+/// The same as JSON, within the text of the answer.
+const JSON_ANSWER: &str =
+    r#"{\"body\": \"Start every meeting with one minute of silence, so that everybody arrives.\"}"#;
+
 #[derive(Args)]
 pub(crate) struct Provider {
     /// Milliseconds from a request to its answer.
@@ -49,10 +53,12 @@ async fn complete(State(latency): State<Arc<Duration>>, body: Bytes) -> Response
     if !latency.is_zero() {
         tokio::time::sleep(*latency).await;
     }
-    let (prompt, completion) = (body.len(), ANSWER.len().div_ceil(4));
+    let wants_json = body.windows(17).any(|part| part == br#""response_format""#);
+    let text = if wants_json { JSON_ANSWER } else { ANSWER };
+    let (prompt, completion) = (body.len(), text.len().div_ceil(4));
     let total = prompt + completion;
     let answer = format!(
-        r#"{{"id":"chatcmpl-bench","object":"chat.completion","created":1790000000,"model":"bench","choices":[{{"index":0,"message":{{"role":"assistant","content":"{ANSWER}","refusal":null}},"finish_reason":"stop","logprobs":null}}],"usage":{{"prompt_tokens":{prompt},"completion_tokens":{completion},"total_tokens":{total}}}}}"#
+        r#"{{"id":"chatcmpl-bench","object":"chat.completion","created":1790000000,"model":"bench","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}","refusal":null}},"finish_reason":"stop","logprobs":null}}],"usage":{{"prompt_tokens":{prompt},"completion_tokens":{completion},"total_tokens":{total}}}}}"#
     );
     ([(CONTENT_TYPE, "application/json")], answer).into_response()
 }
