@@ -14,7 +14,7 @@ use crate::{
     cost::{Stopwatch, peak_memory_mb},
     print,
     provider::Running,
-    rounded,
+    rounded, sockets,
 };
 
 /// The peers in `bench/narrative-peers` say the same words.
@@ -71,8 +71,11 @@ pub(crate) struct Flight {
     #[arg(long, default_value_t = 1)]
     rounds: u32,
     /// Have each act answer by a JSON schema.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "sockets")]
     schema: bool,
+    /// Send the same requests by plain sockets, to know what the machine itself can do.
+    #[arg(long)]
+    sockets: bool,
     /// The address of a running `provider`; a new one unless given.
     #[arg(long)]
     url: Option<String>,
@@ -95,7 +98,12 @@ pub(crate) async fn run(options: &Flight) -> anyhow::Result<()> {
         let stopwatch = Stopwatch::start();
         let mut flying = JoinSet::new();
         for (narrative, number) in narratives.iter().cloned().zip(0..) {
-            flying.spawn(several(narrative, Arc::clone(&models), number, options.each));
+            if options.sockets {
+                let (url, each) = (provider.url.clone(), options.each);
+                flying.spawn(async move { sockets::several(&url, each).await });
+            } else {
+                flying.spawn(several(narrative, Arc::clone(&models), number, options.each));
+            }
         }
         let mut sent_bytes = 0;
         while let Some(landed) = flying.join_next().await {
@@ -104,7 +112,7 @@ pub(crate) async fn run(options: &Flight) -> anyhow::Result<()> {
         let cost = stopwatch.stop();
         let (wall, processor) = (cost.wall.as_secs_f64(), cost.processor.as_secs_f64());
         print(&json!({
-            "bench": "flight", "peer": "ours", "round": round, "narratives": options.narratives, "each": options.each, "schema": options.schema,
+            "bench": "flight", "peer": if options.sockets { "plain sockets" } else { "ours" }, "round": round, "narratives": options.narratives, "each": options.each, "schema": options.schema,
             "wall_s": rounded(wall), "wall_ratio_to_ideal": rounded(wall / ideal), "peak_memory_mb": peak_memory_mb("self")?.round(),
             "cpu_ms_per_act": rounded(processor * 1e3 / f64::from(acts)),
             "acts_per_cpu_s": (f64::from(acts) / processor).round(), "sent_bytes": sent_bytes,

@@ -11,6 +11,7 @@ mod fleet;
 mod flight;
 mod growth;
 mod provider;
+mod sockets;
 
 use clap::{Parser, Subcommand};
 

@@ -1,6 +1,12 @@
 //! A model service that answers each chat completion after a fixed time, in a process of its own, so that nobody pays for it.
 
-use std::{io::Write, process::Stdio, sync::Arc, time::Duration};
+use std::{
+    io::Write,
+    net::{Ipv4Addr, SocketAddr},
+    process::Stdio,
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::Context;
 use axum::{
@@ -14,7 +20,7 @@ use axum::{
 use clap::Args;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    net::TcpListener,
+    net::TcpSocket,
     process::{Child, Command},
 };
 
@@ -34,7 +40,10 @@ pub(crate) struct Provider {
 }
 
 pub(crate) async fn run(options: &Provider) -> anyhow::Result<()> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+    // All of a thousand connect at once; who finds the line full comes back after a second.
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+    let listener = socket.listen(4096)?;
     println!("http://{}/v1", listener.local_addr()?);
     std::io::stdout().flush()?;
     let latency = Duration::from_millis(options.latency);
