@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// One file: tables, a command, a schema, texts with names in them, a file, a narrative of another file, repetitions.
-const FILE: &str = r##"
+const FILE: &str = r#"
 #:schema narrative.schema.json
 
 [config.default]
@@ -113,7 +113,7 @@ type = "object"
 required = ["body"]
 properties.body = { type = "string", pattern = "^[A-Z].{40,220}[.!?]$" }
 properties.tags = { type = "array", items = { type = "string" }, maxItems = 5 }
-"##;
+"#;
 
 const REVIEW: &str = r#"
 [narrative]
@@ -141,7 +141,7 @@ pub(crate) struct Check {
     program: Option<PathBuf>,
 }
 
-pub(crate) async fn run(options: &Check) -> anyhow::Result<()> {
+pub(crate) fn run(options: &Check) -> anyhow::Result<()> {
     let directory = tempfile::tempdir()?;
     let paths = write_all(directory.path(), options.files)?;
     for round in 1..=options.rounds {

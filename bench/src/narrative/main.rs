@@ -50,7 +50,7 @@ fn main() -> anyhow::Result<()> {
             Command::Flight(options) => flight::run(options).await,
             Command::Fleet(options) => fleet::run(options).await,
             Command::Growth(options) => growth::run(options).await,
-            Command::Check(options) => checking::run(options).await,
+            Command::Check(options) => checking::run(options),
         }
     })
 }
