@@ -36,17 +36,16 @@ pub(crate) async fn run(options: &Growth) -> anyhow::Result<()> {
         ("through HTTP", &remote),
     ] {
         let mut shorter: Option<(f64, f64)> = None;
-        let mut first_slope = None;
+        let mut shortest = None;
         for acts in &options.acts {
             let (bytes, nanos) = measure(*acts, options.total, models, &echo).await?;
-            let slope = shorter.map(|(fewer, less)| (nanos - less) / (bytes - fewer));
-            first_slope = first_slope.or(slope);
+            let per_byte = nanos / bytes;
+            let of_shortest = *shortest.get_or_insert(per_byte);
             print(&json!({
                 "bench": "growth", "way": way, "acts": acts, "payload_bytes_per_act": bytes.round(),
-                "cpu_us_per_act": rounded(nanos / 1e3), "cpu_ns_per_byte": rounded(nanos / bytes),
-                // What a byte more costs, to what it cost between the two shortest.
-                "cpu_ns_per_further_byte": slope.map(rounded),
-                "further_byte_ratio": slope.zip(first_slope).map(|(slope, first)| rounded(slope / first)),
+                "cpu_us_per_act": rounded(nanos / 1e3), "cpu_ns_per_byte": rounded(per_byte),
+                "ratio_to_shortest": rounded(per_byte / of_shortest),
+                "cpu_ns_per_further_byte": shorter.map(|(fewer, less)| rounded((nanos - less) / (bytes - fewer))),
             }));
             shorter = Some((bytes, nanos));
         }
