@@ -2,9 +2,12 @@
 //!
 //! Providers promise to enforce schemas, and some of them drop `pattern` and lengths or ignore the whole schema silently.
 
+use std::sync::Arc;
+
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
+use crate::compiled_schemas::compiled;
 use crate::{ErrorClass, Finish, LanguageModel, LlmError, Message, Request, Role};
 
 /// Broken rules that are named in one message. More would not help a model or a reader to correct the answer.
@@ -13,7 +16,7 @@ const NAMED_BREACHES: usize = 3;
 /// What a request wants the text of its answer to be.
 pub(crate) struct Expectation {
     provider: String,
-    schema: Option<Validator>,
+    schema: Option<Arc<Validator>>,
     max_tokens: Option<u32>,
 }
 
@@ -44,7 +47,7 @@ impl Expectation {
         }
         let schema = match &request.schema {
             None => None,
-            Some(schema) => Some(jsonschema::validator_for(schema).map_err(|error| {
+            Some(schema) => Some(compiled(schema).map_err(|error| {
                 let detail = format!(
                     "the JSON schema of the reply is not valid: {}; correct the schema",
                     breach(&error)
@@ -162,7 +165,7 @@ pub(crate) fn excerpt(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::time::Duration;
 
     use serde_json::json;
 

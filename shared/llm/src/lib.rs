@@ -17,6 +17,7 @@
 //! | [`Scripted`] | prepared answers, for tests and demonstrations |
 //! | [`Replay`] | what a [`Recording`] of another backend holds |
 
+mod compiled_schemas;
 #[cfg(feature = "embedded")]
 mod embedded;
 mod expectation;
@@ -34,6 +35,7 @@ mod scripted;
 mod usage;
 mod wires;
 
+pub use compiled_schemas::check_schema;
 #[cfg(feature = "embedded")]
 pub use embedded::{Embedded, EmbeddedError, EmbeddedOptions};
 pub use llm_error::{ErrorClass, LlmError, LlmFailure};

@@ -14,12 +14,9 @@ pub(super) fn schema(page: &Page<'_>, place: &Range<usize>, table: &toml::Table)
     }
     let value = object(table)
         .map_err(str::to_owned)
-        .and_then(|value| match jsonschema::validator_for(&value) {
-            Ok(_) => Ok(value),
-            Err(error) => Err(format!(
-                "this is no JSON schema: at `{}` {error}",
-                error.instance_path().as_str()
-            )),
+        .and_then(|value| match botticelli_llm::check_schema(&value) {
+            Ok(()) => Ok(value),
+            Err(problem) => Err(format!("this is no JSON schema: {problem}")),
         });
     match value {
         Ok(value) => Some(Arc::new(value)),

@@ -15,7 +15,7 @@ use workspace::{Room, Source, rooms, sources};
 /// Development dependencies are free: a test may speak HTTP to what it tests.
 const OUTSIDE: &[(&str, &[&str])] = &[
     ("apalis*", &["bench", "queue", "workers"]),
-    ("axum*", &["control", "llm-server", "testkit"]),
+    ("axum*", &["bench", "control", "llm-server", "testkit"]),
     ("cap-std", &["media"]),
     ("infer", &["media"]),
     ("opentelemetry*", &["telemetry", "testkit"]),
