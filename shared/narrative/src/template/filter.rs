@@ -163,15 +163,13 @@ impl Outline {
             Ok(filter) => filter,
             Err(error) => {
                 let place = error.offset + usize::from(self.text[error.offset..].starts_with('"'));
-                return Err(match self.name_at(place) {
-                    Some(range) => not_in_quotes(text, range),
-                    None => {
-                        let offset = self.origin(error.offset);
-                        SyntaxError {
-                            range: offset..offset,
-                            detail: error.detail,
-                        }
-                    }
+                if let Some(range) = self.name_at(place) {
+                    return Err(not_in_quotes(text, range));
+                }
+                let offset = self.origin(error.offset);
+                return Err(SyntaxError {
+                    range: offset..offset,
+                    detail: error.detail,
                 });
             }
         };
@@ -248,7 +246,7 @@ fn collect_texts<'a>(condition: &'a Condition, texts: &mut Vec<(&'a str, bool)>)
         Test::IsNull { .. } | Test::IsTruth { .. } => Vec::new(),
     };
     texts.extend(operands.into_iter().filter_map(|operand| match operand {
-        Operand::Literal(Literal::Text(text)) => Some((text.as_str(), false)),
+        Operand::Literal(Literal::Text(compared)) => Some((compared.as_str(), false)),
         Operand::Literal(_) | Operand::Column(_) | Operand::Moment(_) => None,
     }));
 }
