@@ -4,6 +4,7 @@
 //! jobs.
 
 mod maintenance;
+mod pulled_rows;
 mod reload;
 mod round;
 mod sync;

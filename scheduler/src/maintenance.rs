@@ -17,6 +17,8 @@ use botticelli_timetable::{ActorSchedule, TimetableError, prune_ticks, return_to
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
+use crate::pulled_rows::{give_back_all, give_back_lately};
+
 /// Claims whose jobs are rescued in one transaction.
 const RESCUE_BATCH: u16 = 10;
 /// Rounds of rescue between the rarer duties.
@@ -30,6 +32,8 @@ const OVERDUE: Duration = Duration::from_secs(5);
 const FAR: Duration = Duration::from_hours(1);
 /// How often what has been over for long is let go of.
 const PRUNE_INTERVAL: Duration = Duration::from_hours(1);
+/// How far back a round looks for jobs that were given up; at least, and at least over the last two reports.
+const LATELY: Duration = Duration::from_mins(10);
 
 /// Why a duty could not be done; it is tried again in the next round.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +110,8 @@ impl Maintenance {
         for schedule in return_to_present(&self.pool, FAR).await? {
             tracing::warn!(actor.name = %schedule, "Schedule {schedule} was decided far beyond the present, by a server whose clock was wrong; it goes on from now");
         }
+        // Before those jobs go whose rows they are.
+        warn_of_pulled_rows(give_back_all(&self.pool).await);
         let pruned = prune(&self.pool, self.history_retention, self.dead_retention).await?;
         prune_ticks(&self.pool, self.history_retention).await?;
         let days = self.dead_retention.as_secs() / (24 * 60 * 60);
@@ -164,6 +170,8 @@ impl Maintenance {
             forget_dead_workers(&self.pool, DEAD_WORKER_AGE).await?;
             make_partitions(&self.pool).await?;
             self.free_what_ended_jobs_hold().await?;
+            let since = LATELY.max(self.rescue_interval.saturating_mul(2 * ROUNDS_BETWEEN_REPORTS));
+            warn_of_pulled_rows(give_back_lately(&self.pool, since).await);
             lose_expired_calls(&self.pool, None).await?;
             fold_corrections(&self.pool, None).await?;
             self.report().await?;
@@ -275,5 +283,15 @@ impl Maintenance {
         self.metrics
             .set_schedules_overdue(u64::try_from(schedules.overdue).unwrap_or(0));
         Ok(())
+    }
+}
+
+/// Tables of narratives are made and changed by others too: what is wrong with them keeps no other duty from being done.
+fn warn_of_pulled_rows(given_back: Result<u64, MaintenanceError>) {
+    if let Err(error) = given_back {
+        tracing::warn!(
+            error = &error as &dyn Error,
+            "Could not give back rows that ended jobs had pulled: {error}"
+        );
     }
 }

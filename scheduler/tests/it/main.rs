@@ -9,6 +9,7 @@
 mod bench;
 mod blows;
 mod maintenance;
+mod pulled_rows;
 mod skipping;
 mod ticking;
 mod troubles;

@@ -27,6 +27,7 @@ mod store;
 mod store_error;
 mod table_name;
 mod target;
+mod time_limit;
 mod update;
 
 pub use check::{Mistake, QueryPart, check};

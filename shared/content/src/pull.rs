@@ -3,6 +3,7 @@
 //! Nothing is deleted by it: a row notes when it was taken (`pulled_at`), by which job (`pulled_by`) and for which of the
 //! job's reads (`pulled_for`).
 
+use botticelli_database::sql;
 use botticelli_narrative::{Row, TableQuery};
 use sqlx::PgConnection;
 
@@ -11,7 +12,8 @@ use crate::{
     condition::{Statement, push_filter, push_order},
     read::{fetch, push_bounds, push_columns, row_limit},
     readable::{Found, Home, find},
-    table_name::{TableName, content_schema},
+    table_name::content_schema,
+    time_limit::TimeLimit,
 };
 
 /// Who takes rows, and for what.
@@ -27,7 +29,7 @@ pub struct Puller<'a> {
 /// it asks the same again, so that a run that is resumed sees what it saw.
 ///
 /// Rows that others are taking at the moment are passed over. It belongs into a transaction in which the job's lease is held,
-/// and is done when that is committed.
+/// and is done when that is committed. A statement gets 10 s.
 ///
 /// # Errors
 ///
@@ -38,6 +40,17 @@ pub async fn pull_rows(
     query: &TableQuery,
     puller: Puller<'_>,
 ) -> Result<Vec<Row>, ReadError> {
+    let failed = ReadError::while_doing("taken", &query.table);
+    let time_limit = TimeLimit::set(connection).await.map_err(&failed)?;
+    let rows = take(connection, query, puller).await;
+    // After a failure of the database the transaction is over, and its limits with it.
+    if !matches!(rows, Err(ReadError::Database { .. })) {
+        time_limit.lift(connection).await.map_err(&failed)?;
+    }
+    rows
+}
+
+async fn take(connection: &mut PgConnection, query: &TableQuery, puller: Puller<'_>) -> Result<Vec<Row>, ReadError> {
     let failed = ReadError::while_doing("taken", &query.table);
     let found = find(connection, &query.table, &ReadableTables::default()).await?;
     check_pullable(&found)?;
@@ -78,46 +91,19 @@ pub async fn pull_rows(
 }
 
 /// Gives back what a job took, of whichever tables, so that others get it: for a job that was given up. How many rows they
-/// are. Tables whose rows this role may not change are left alone.
+/// are. Tables whose rows this role may not change are left alone, and so is one that fails: the scheduler's maintenance
+/// comes back to it.
 ///
 /// # Errors
 ///
-/// [`ReadError`].
+/// [`ReadError`] when the database does not answer.
 pub async fn give_back(connection: &mut PgConnection, job: i64) -> Result<u64, ReadError> {
-    // In one order, so that two jobs do not wait for each other.
-    let tables: Vec<String> = sqlx::query_scalar(
-        "select relation.relname::text
-         from pg_catalog.pg_class as relation
-         join pg_catalog.pg_namespace as space on space.oid = relation.relnamespace
-         where space.nspname = $1 and relation.relkind in ('r', 'p')
-           and pg_catalog.has_table_privilege(relation.oid, 'select, update')
-           and (
-             select count(*) from pg_catalog.pg_attribute as it
-             where it.attrelid = relation.oid and not it.attisdropped
-               and (it.attname, it.atttypid) in (
-                 ('pulled_at', 'timestamptz'::regtype), ('pulled_by', 'bigint'::regtype), ('pulled_for', 'text'::regtype)
-               )
-           ) = 3
-         order by relation.relname",
-    )
-    .persistent(false)
-    .bind(content_schema())
-    .fetch_all(&mut *connection)
-    .await
-    .map_err(ReadError::reading("pg_catalog.pg_class"))?;
-    let mut rows = 0;
-    for name in tables.iter().filter_map(|name| TableName::of_content(name)) {
-        let mut statement = Statement::new("update ");
-        statement
-            .push(&name)
-            .push(" set pulled_at = null, pulled_by = null, pulled_for = null where pulled_by = ")
-            .push_bind(job);
-        let given = statement.build().persistent(false).execute(&mut *connection).await;
-        rows += given
-            .map_err(ReadError::while_doing("given back", name.table()))?
-            .rows_affected();
-    }
-    Ok(rows)
+    let given: i64 = sqlx::query_scalar(sql("select botticelli.give_back_pulled(array[$1::bigint])"))
+        .bind(job)
+        .fetch_one(connection)
+        .await
+        .map_err(|source| ReadError::while_doing("given back", &format!("{}.*", content_schema()))(source))?;
+    Ok(given.cast_unsigned())
 }
 
 /// Whether rows of a table can be taken.

@@ -13,6 +13,7 @@ use crate::{
     read::check_limit,
     readable::{Found, Home, find},
     store::definitions,
+    time_limit::TimeLimit,
 };
 
 /// Which rows are changed, and how.
@@ -28,7 +29,8 @@ pub struct Changes<'a> {
     pub limit: u32,
 }
 
-/// Changes rows of a table of the narratives, also such as a job has taken, and says how many they were.
+/// Changes rows of a table of the narratives, also such as a job has taken, and says how many they were. It belongs into a
+/// transaction; a statement gets 10 s.
 ///
 /// # Errors
 ///
@@ -36,6 +38,17 @@ pub struct Changes<'a> {
 /// or when a column is one that every table has of its own.
 pub async fn update_rows(connection: &mut PgConnection, changes: &Changes<'_>) -> Result<u64, ReadError> {
     check_limit(changes.limit)?;
+    let failed = ReadError::while_doing("changed", changes.table);
+    let time_limit = TimeLimit::set(connection).await.map_err(&failed)?;
+    let changed = change(connection, changes).await;
+    // After a failure of the database the transaction is over, and its limits with it.
+    if !matches!(changed, Err(ReadError::Database { .. })) {
+        time_limit.lift(connection).await.map_err(&failed)?;
+    }
+    changed
+}
+
+async fn change(connection: &mut PgConnection, changes: &Changes<'_>) -> Result<u64, ReadError> {
     let found = find(connection, changes.table, &ReadableTables::default()).await?;
     check_changeable(&found, changes)?;
     let columns: Vec<&Column> = changes

@@ -45,7 +45,7 @@ pub use dead::{
     DeadFilter, DeadGroup, DeadJob, DeadView, Redriven, count_dead, group_dead, list_dead, purge_dead, redrive,
     redrive_all,
 };
-pub use ended::{ended_attempts, ended_jobs, unfinished_jobs};
+pub use ended::{ended_attempts, ended_jobs, given_up_after, given_up_lately, keep_given_up, unfinished_jobs};
 pub use enqueue::{
     Enqueued, JobOptions, NewJob, NewJobs, Unique, UniqueDuring, enqueue, enqueue_many, enqueue_unless_waiting,
 };

@@ -1,6 +1,6 @@
 //! What a role of little power is told.
 
-use botticelli_content::{ReadableTables, Shape, Target, read_rows, store_rows};
+use botticelli_content::{ReadableTables, Shape, Target, give_back, read_rows, store_rows};
 use botticelli_testkit::{TestDatabase, database};
 use serde_json::json;
 use sqlx::{Executor, PgPool, postgres::PgPoolOptions};
@@ -86,4 +86,38 @@ async fn each_thing_that_is_not_allowed_names_the_statement_that_allows_it() {
         1
     );
     transaction.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn rows_of_tables_that_the_role_may_only_read_or_not_even_see_are_left_and_those_of_others_given_back() {
+    let database = database().await;
+    for table in ["readable", "tips", "unseen"] {
+        store(&database, table, Shape::Inferred, json!([{"n": 1}]))
+            .await
+            .unwrap();
+        database
+            .execute(&format!("update {SCHEMA}.{table} set pulled_by = 1"))
+            .await;
+    }
+    database
+        .execute(&format!(
+            "grant usage on schema botticelli to pg_monitor;
+             grant select on {SCHEMA}.readable to pg_monitor;
+             grant update on {SCHEMA}.unseen to pg_monitor;
+             grant select, update on {SCHEMA}.tips to pg_monitor"
+        ))
+        .await;
+    let pool = powerless(&database).await;
+    let mut connection = pool.acquire().await.unwrap();
+    // Not a table of a schema that it may not use.
+    assert_eq!(give_back(&mut connection, 1).await.unwrap(), 0);
+    database
+        .execute(&format!("grant usage on schema {SCHEMA} to pg_monitor"))
+        .await;
+    let tables = sqlx::query_scalar::<_, String>("select botticelli.tables_of_pulls()")
+        .fetch_all(&mut *connection)
+        .await
+        .unwrap();
+    assert_eq!(tables, [format!("{SCHEMA}.tips")]);
+    assert_eq!(give_back(&mut connection, 1).await.unwrap(), 1);
 }

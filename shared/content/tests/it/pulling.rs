@@ -191,6 +191,76 @@ async fn what_a_job_gives_back_others_get() {
 }
 
 #[tokio::test]
+async fn rows_are_given_back_in_the_order_of_their_ids_so_that_nobody_who_changes_some_waits_in_a_circle() {
+    let database = queue(2).await;
+    take(&database.pool, &pull(2), 1, "a").await;
+    // The first row comes last on the disk.
+    database
+        .execute("update botticelli_content.tips set n = n where id = 1")
+        .await;
+    let mut holder = database.pool.begin().await.unwrap();
+    let row = "select n from botticelli_content.tips where id = $1 for update";
+    sqlx::query(row).bind(1_i64).execute(&mut *holder).await.unwrap();
+    // While one waits for the first row it holds no other.
+    let mut giver = database.pool.acquire().await.unwrap();
+    let process: i32 = sqlx::query_scalar("select pg_backend_pid()")
+        .fetch_one(&mut *giver)
+        .await
+        .unwrap();
+    let giving = tokio::spawn(async move { give_back(&mut giver, 1).await.unwrap() });
+    let waits = format!("select count(*) from pg_locks where pid = {process} and not granted");
+    while database.row(&waits).await == "0" {
+        tokio::task::yield_now().await;
+    }
+    let at_once = format!("{row} nowait");
+    sqlx::query(sqlx::AssertSqlSafe(at_once))
+        .bind(2_i64)
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    holder.rollback().await.unwrap();
+    assert_eq!(giving.await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn a_table_that_fails_keeps_no_other_from_being_given_back() {
+    let database = queue(1).await;
+    take(&database.pool, &pull(1), 1, "a").await;
+    database
+        .execute(
+            "create table botticelli_content.a_stubborn_one (like botticelli_content.tips including all);
+             insert into botticelli_content.a_stubborn_one (n, pulled_by) values (1, 1);
+             alter table botticelli_content.a_stubborn_one add check (pulled_by is not null)",
+        )
+        .await;
+    let mut transaction = database.pool.begin().await.unwrap();
+    assert_eq!(give_back(&mut transaction, 1).await.unwrap(), 1);
+    transaction.commit().await.unwrap();
+    assert_eq!(take(&database.pool, &pull(1), 2, "a").await, [1]);
+}
+
+#[tokio::test]
+async fn a_pull_has_as_long_as_a_read_and_the_rest_of_its_transaction_has_what_it_had() {
+    let database = queue(1).await;
+    database
+        .execute(
+            "create function public.note_limit() returns trigger language plpgsql as
+               $$ begin new.n := extract(epoch from current_setting('statement_timeout')::interval); return new; end $$;
+             create trigger note_limit before update on botticelli_content.tips for each row execute function public.note_limit()",
+        )
+        .await;
+    let mut transaction = database.pool.begin().await.unwrap();
+    let limit = "select current_setting('statement_timeout')";
+    let before: String = sqlx::query_scalar(limit).fetch_one(&mut *transaction).await.unwrap();
+    assert_ne!(before, "10s");
+    let puller = Puller { job: 1, step: "a" };
+    let rows = pull_rows(&mut transaction, &pull(1), puller).await.unwrap();
+    assert_eq!(numbers(&rows), [10]);
+    let after: String = sqlx::query_scalar(limit).fetch_one(&mut *transaction).await.unwrap();
+    assert_eq!(after, before);
+}
+
+#[tokio::test]
 async fn a_table_that_cannot_tell_who_took_a_row_is_refused_with_what_it_lacks() {
     let database = database().await;
     database

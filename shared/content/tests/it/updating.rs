@@ -138,3 +138,39 @@ async fn a_change_without_a_filter_or_of_what_is_not_to_be_changed_is_refused() 
     let unchanged = format!("select count(*) from {SCHEMA}.tips where state = 'new' and tags = '[]'");
     assert_eq!(database.row(&unchanged).await, "4");
 }
+
+#[tokio::test]
+async fn a_change_has_as_long_as_a_read_and_the_rest_of_its_transaction_has_what_it_had() {
+    let database = tips().await;
+    database
+        .execute(&format!(
+            "create function public.note_limit() returns trigger language plpgsql as
+               $$ begin new.state := current_setting('statement_timeout'); return new; end $$;
+             create trigger note_limit before update on {SCHEMA}.tips for each row execute function public.note_limit()"
+        ))
+        .await;
+    let mut transaction = database.pool.begin().await.unwrap();
+    let limit = "select current_setting('statement_timeout')";
+    let before: String = sqlx::query_scalar(limit).fetch_one(&mut *transaction).await.unwrap();
+    assert_ne!(before, "10s");
+    let values = rows(json!([{"n": 9}])).remove(0);
+    let first = filter("n = 1");
+    let changes = Changes {
+        table: "tips",
+        filter: &first,
+        values: &values,
+        limit: 1,
+    };
+    assert_eq!(update_rows(&mut transaction, &changes).await.unwrap(), 1);
+    let no_column = filter("nothing = 1");
+    let refused = Changes {
+        filter: &no_column,
+        ..changes
+    };
+    update_rows(&mut transaction, &refused).await.unwrap_err();
+    let after: String = sqlx::query_scalar(limit).fetch_one(&mut *transaction).await.unwrap();
+    assert_eq!(after, before);
+    transaction.commit().await.unwrap();
+    let state = format!("select state from {SCHEMA}.tips where n = 9");
+    assert_eq!(database.row(&state).await, "10s");
+}
