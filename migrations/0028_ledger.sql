@@ -1,8 +1,9 @@
 -- Calls of language models: each on record, what they may cost, and how fast they may be made. Owner: shared/ledger.
 --
 -- A call is reserved before it is sent and settled after. What calls hold and what they used is added up in meters: the rows of
--- `budget_usage` and `rate_buckets`. Who reserves locks the meters of its call, always in the same order, and nobody else keeps
--- them locked; the end of a call waits for nobody: it leaves rows in `meter_corrections`, which the next reservation adds.
+-- `budget_usage` and `rate_buckets`. Who reserves locks the meters of its call, always in the same order. Maintenance locks some that
+-- nobody has, and only in passing: it waits for none, and for no disk. The end of a call waits for nobody: it leaves rows in
+-- `meter_corrections`, which the next reservation adds.
 
 create sequence botticelli.meters;
 create sequence botticelli.model_call_ids;
@@ -327,24 +328,29 @@ begin
 end
 $$;
 
--- The limit of a budget that a call would break, as its caller is told; null when there is none.
+-- Whether a call asks for more than a whole budget has, so that no period can ever hold it.
+create function botticelli.is_beyond_budget(b botticelli.budget_usage, tokens bigint, cost bigint) returns boolean
+language sql immutable as $$
+  select coalesce(cost > b.max_cost_micros, false) or coalesce(tokens > b.max_tokens, false) or coalesce(1 > b.max_calls, false)
+$$;
+
+-- The limit of a budget that a call would break, as its caller is told, one that it would always break before others; null when there
+-- is none.
 create function botticelli.budget_refusal(b botticelli.budget_usage, tokens bigint, cost bigint) returns jsonb
-language plpgsql immutable as $$
-declare
-  told jsonb := jsonb_build_object('scope', b.scope, 'key', b.key, 'step', b.step, 'period', b.period);
-begin
-  if b.used_cost_micros + b.reserved_cost_micros > b.max_cost_micros - cost then
-    return told || jsonb_build_object('measure', 'cost_micros', 'used', b.used_cost_micros, 'reserved', b.reserved_cost_micros,
-      'asked', cost, 'limit', b.max_cost_micros);
-  elsif b.used_tokens + b.reserved_tokens > b.max_tokens - tokens then
-    return told || jsonb_build_object('measure', 'tokens', 'used', b.used_tokens, 'reserved', b.reserved_tokens,
-      'asked', tokens, 'limit', b.max_tokens);
-  elsif b.used_calls + b.reserved_calls > b.max_calls - 1 then
-    return told || jsonb_build_object('measure', 'calls', 'used', b.used_calls, 'reserved', b.reserved_calls,
-      'asked', 1, 'limit', b.max_calls);
-  end if;
-  return null;
-end
+language sql immutable as $$
+  select jsonb_build_object(
+    'scope', b.scope, 'key', b.key, 'step', b.step, 'period', b.period, 'measure', m.measure, 'used', m.used, 'reserved', m.reserved,
+    'asked', m.asked, 'limit', m.max
+  )
+  from (
+    values
+      (1, 'cost_micros', b.used_cost_micros, b.reserved_cost_micros, cost, b.max_cost_micros),
+      (2, 'tokens', b.used_tokens, b.reserved_tokens, tokens, b.max_tokens),
+      (3, 'calls', b.used_calls, b.reserved_calls, 1, b.max_calls)
+  ) as m (place, measure, used, reserved, asked, max)
+  where m.used + m.reserved > m.max - m.asked
+  order by m.asked > m.max desc, m.place
+  limit 1
 $$;
 
 -- The limits of a budget of which four fifths are used or reserved and that nobody was told of.
@@ -451,6 +457,7 @@ declare
   tokens bigint;
   outcome text;
   until timestamptz;
+  opens_at timestamptz;
   detail jsonb;
   blocked record;
   blocker integer;
@@ -584,10 +591,11 @@ begin
         if b.used_tokens + b.reserved_tokens > b.max_tokens - tokens or b.used_calls + b.reserved_calls > b.max_calls - 1
           or b.used_cost_micros + b.reserved_cost_micros > b.max_cost_micros - costs[n]
         then
-          -- Of several that refuse, the one that does so for longest.
-          if outcome = 'granted' or coalesce(b.ends_at, 'infinity') > coalesce(until, 'infinity') then
+          -- Of several that refuse, the one that does so for longest. One that the call is too great for never lets it pass.
+          opens_at := case when not botticelli.is_beyond_budget(b, tokens, costs[n]) then b.ends_at end;
+          if outcome <> 'refused' or coalesce(opens_at, 'infinity') > coalesce(until, 'infinity') then
             outcome := 'refused';
-            until := b.ends_at;
+            until := opens_at;
             detail := botticelli.budget_refusal(b, tokens, costs[n]);
           end if;
         end if;
@@ -798,20 +806,24 @@ begin
 end
 $$;
 
--- Adds to meters what calls left that ended, up to `most` meters: reservations do so by themselves, but of a meter that no call asks
--- for any more. Waits for nobody. Gives their number.
-create function botticelli.fold_corrections(at timestamptz, most bigint) returns bigint language plpgsql
+-- Adds to meters what calls left that ended, up to `most` meters behind `after`: reservations do so by themselves, but of a meter that
+-- no call asks for any more. Waits for nobody, and not for the disk either: what a crash undoes is there to be added again. Gives how
+-- many meters it added to and the last one that it came to, which is null when there are no more.
+create function botticelli.fold_corrections(at timestamptz, after bigint, most bigint, out folded bigint, out last bigint)
+language plpgsql
 set enable_seqscan = off set enable_bitmapscan = off set enable_hashjoin = off set enable_mergejoin = off as $$
 #variable_conflict use_variable
 declare
-  folded bigint := 0;
   wanted bigint;
   r botticelli.rate_buckets;
   part record;
 begin
+  perform set_config('synchronous_commit', 'off', true);
+  folded := 0;
   for wanted in
-    select c.meter from botticelli.meter_corrections c group by c.meter order by c.meter limit most
+    select c.meter from botticelli.meter_corrections c where c.meter > after group by c.meter order by c.meter limit most
   loop
+    last := wanted;
     perform from botticelli.budget_usage b where b.id = wanted for update skip locked;
     if found then
       with gone as (
@@ -835,7 +847,8 @@ begin
     end if;
     select * into r from botticelli.rate_buckets b where b.id = wanted for update skip locked;
     if found then
-      r := botticelli.advance_bucket(r, at, null);
+      -- Under its lock, as by a reservation: time does not go back from one to the other, unless the clock does.
+      r := botticelli.advance_bucket(r, coalesce(at, clock_timestamp()), null);
       for part in
         with gone as (
           delete from botticelli.meter_corrections c where c.meter = wanted returning c.*
@@ -861,13 +874,12 @@ begin
       delete from botticelli.meter_corrections c where c.meter = wanted;
     end if;
   end loop;
-  return folded;
 end
 $$;
 
 -- Lets go of calls that were reserved more than `keep` days ago and are over, up to `most`, once they are added up by day; and of what
--- was used of budgets whose period ended as long ago, or whose run has not been heard of since. Gives how many rows went. One who
--- prunes at a time; waits for nobody.
+-- was used of budgets whose period ended as long ago, or whose run has not been heard of since, and for a week at least. Gives how many
+-- rows went. One who prunes at a time; waits for nobody.
 create function botticelli.prune_calls(keep integer, at timestamptz, most bigint) returns bigint language plpgsql
 set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
@@ -904,7 +916,9 @@ begin
   budgets := array(
     select b.id from botticelli.budget_usage b
     where (b.ends_at is not null or b.scope in ('act', 'run')) and b.opened_at < at - make_interval(days => keep)
-      and coalesce(b.ends_at, b.changed_at) < at - make_interval(days => keep) and b.reserved_calls = 0
+      and coalesce(b.ends_at, b.changed_at) < at - make_interval(days => keep)
+      -- A run may wait for days, and would begin anew.
+      and (b.scope not in ('act', 'run') or b.changed_at < at - interval '7 days') and b.reserved_calls = 0
       and not exists (select from botticelli.meter_corrections c where c.meter = b.id)
     order by b.opened_at limit most for update skip locked
   );

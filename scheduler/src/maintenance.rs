@@ -114,7 +114,8 @@ impl Maintenance {
         warn_of_pulled_rows(give_back_all(&self.pool).await);
         let pruned = prune(&self.pool, self.history_retention, self.dead_retention).await?;
         prune_ticks(&self.pool, self.history_retention).await?;
-        let days = self.dead_retention.as_secs() / (24 * 60 * 60);
+        // Whole ones: a lost call may be put right for a day after its own.
+        let days = self.dead_retention.as_secs().div_ceil(24 * 60 * 60).max(1);
         prune_calls(&self.pool, u16::try_from(days).unwrap_or(u16::MAX), None).await?;
         Ok(pruned)
     }

@@ -277,6 +277,33 @@ async fn what_was_over_for_longer_than_it_is_kept_goes_whoever_of_many_scheduler
 }
 
 #[tokio::test]
+async fn calls_of_yesterday_and_budgets_of_runs_that_go_on_are_kept_however_short_dead_jobs_are() {
+    let bench = Bench::new().await;
+    bench
+        .database
+        .execute(
+            "insert into botticelli.ended_calls
+             select id, null, null, 'run', 'actor', 'narrative', 'act', 'step', 'provider', 'key', 'model', 'hash', '{}', 1, 1, 1, at, at,
+                    'lost', at, 1, 1, 0, 0, 0, true, 1
+             from (values (1, now() - interval '1 day'), (2, now() - interval '2 days')) as call (id, at);
+             insert into botticelli.budget_usage (scope, key, step, period, starts_at, used_calls, opened_at, changed_at)
+             values ('run', 'run', '', 'none', '-infinity', 3, now() - interval '6 days', now() - interval '6 days')",
+        )
+        .await;
+    let maintenance = Maintenance {
+        dead_retention: Duration::from_hours(1),
+        ..bench.maintenance()
+    };
+    maintenance.prune().await.unwrap();
+    assert_eq!(
+        bench.database.rows("select id from botticelli.ended_calls").await,
+        ["1"]
+    );
+    let used = "select used_calls from botticelli.budget_usage";
+    assert_eq!(bench.database.rows(used).await, ["3"]);
+}
+
+#[tokio::test]
 async fn gauges_tell_when_each_actor_was_and_is_due_and_how_many_schedules_nobody_decides() {
     let bench = Bench::new().await;
     bench.schedule("0 * * * *", &[]).await;

@@ -116,7 +116,8 @@ pub struct Refusal {
     pub asked: u64,
     /// The limit.
     pub limit: u64,
-    /// When its next period begins; `None` when there is none. A call under way may end before and leave enough.
+    /// When its next period begins; `None` when there is none, or when the call alone is more than the limit, so that none can hold it.
+    /// A call under way may end before and leave enough.
     pub opens_at: Option<DateTime<Utc>>,
     /// How long that is from now, by the database's clock.
     pub opens_in: Option<Duration>,
@@ -131,6 +132,16 @@ impl fmt::Display for Refusal {
             " refuses the call: of {} {} {} are used and {} reserved, and it may need {}",
             self.limit, self.measure, self.used, self.reserved, self.asked
         )?;
+        if self.asked > self.limit {
+            let least = self.asked;
+            return match self.measure {
+                Measure::Calls => write!(f, ", which it never has; raise the budget's limit to {least} or more"),
+                Measure::Tokens | Measure::CostMicros => write!(
+                    f,
+                    ", which it never has; raise the budget's limit to {least} or more, or lower the act's `max_tokens`"
+                ),
+            };
+        }
         match self.opens_at {
             Some(opens_at) => write!(f, "; it opens again at {opens_at}"),
             None => f.write_str("; raise the budget, or start a new run"),

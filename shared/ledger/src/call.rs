@@ -24,7 +24,7 @@ pub struct JobAttempt {
     pub attempt: i32,
 }
 
-/// Who calls which model, and what for.
+/// Who calls which model, and what for. A name of more than 400 bytes is kept as its beginning with a digest behind it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Call {
     /// The attempt that makes it; `None` outside of jobs.

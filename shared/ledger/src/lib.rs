@@ -10,6 +10,7 @@ mod budget;
 mod call;
 mod end;
 mod failure;
+mod kept_name;
 mod ledger;
 mod look;
 mod lost;

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 use sqlx::{FromRow, PgPool};
 
-use crate::{CallId, LedgerError};
+use crate::{CallId, LedgerError, kept_name::kept};
 
 /// Everything that is known of a call.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow, Serialize)]
@@ -93,7 +93,7 @@ pub async fn settled_call(pool: &PgPool, job: i64, step: &str) -> Result<Option<
     sqlx::query_as(sql("select * from botticelli.model_calls
          where job_id = $1 and step = $2 and state = 'settled' order by id desc limit 1"))
     .bind(job)
-    .bind(step)
+    .bind(kept(step))
     .fetch_optional(pool)
     .await
     .map_err(LedgerError::while_doing("read the calls of a step"))
@@ -233,7 +233,7 @@ pub async fn budget_standings(
     at: Option<DateTime<Utc>>,
 ) -> Result<Vec<BudgetStanding>, LedgerError> {
     sqlx::query_as(sql(include_str!("sql/budget_standings.sql")))
-        .bind(run)
+        .bind(run.map(kept))
         .bind(at)
         .fetch_all(sessionless(pool))
         .await

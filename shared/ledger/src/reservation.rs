@@ -6,9 +6,6 @@ use chrono::{DateTime, Utc};
 
 use crate::{Alert, Budget, Call, CallId, LedgerError, Multipliers, RateLimits, Refusal, Wait, usage::MOST};
 
-/// The longest name that a call may have anything by, in bytes. Indexes hold them.
-const LONGEST_NAME: usize = 400;
-
 /// A call that is about to be made, and what it has to respect.
 #[derive(Debug, Clone)]
 pub struct Reservation {
@@ -66,10 +63,9 @@ impl Reservation {
             ("model", &call.model),
             ("prompt's hash", &call.prompt_hash),
         ] {
-            if name.len() > LONGEST_NAME || name.contains('\0') {
+            if name.contains('\0') {
                 return Err(LedgerError::Invalid(format!(
-                    "the {what} of a call is {} bytes long, or has a zero byte in it; names have up to {LONGEST_NAME} without",
-                    name.len()
+                    "the {what} of a call has a zero byte in it; leave it out"
                 )));
             }
         }

@@ -31,6 +31,17 @@ pub async fn reserve(pool: &PgPool, reservation: &Reservation) -> Result<Reserve
 /// Reserves calls one after the other, as many as possible by one transaction; each is granted or not by itself. Gives the answers in
 /// their order, with the errors of [`reserve`].
 pub async fn reserve_all(pool: &PgPool, reservations: &[Reservation]) -> Vec<Result<Reserved, LedgerError>> {
+    if reservations.iter().any(|one| one.call.has_long_name()) {
+        let kept = |one: &Reservation| Reservation {
+            call: one.call.kept(),
+            ..one.clone()
+        };
+        return reserve_kept(pool, &reservations.iter().map(kept).collect::<Vec<_>>()).await;
+    }
+    reserve_kept(pool, reservations).await
+}
+
+async fn reserve_kept(pool: &PgPool, reservations: &[Reservation]) -> Vec<Result<Reserved, LedgerError>> {
     let mut answers = Vec::with_capacity(reservations.len());
     let mut rest = reservations;
     while let [first, ..] = rest {

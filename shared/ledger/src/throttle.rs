@@ -6,7 +6,7 @@ use botticelli_database::sql;
 use chrono::{DateTime, Utc};
 use sqlx::PgPool;
 
-use crate::{Call, LedgerError, RateScope};
+use crate::{Call, LedgerError, RateScope, kept_name::kept};
 
 /// Lets no call be made until then that is of the same provider, key or model as `call`, as `scope` says: the provider asked for it, or
 /// said that nothing is left. What was asked for longer before stands. Holds in the whole fleet, with limits or without, from now on.
@@ -41,9 +41,9 @@ async fn write(
          values ($1, $2, $3, coalesce($4, clock_timestamp() + make_interval(secs => $5)))
          on conflict (provider, key_name, model) do update set until = excluded.until where t.until < excluded.until",
     ))
-    .bind(&call.provider)
-    .bind(key_name)
-    .bind(model)
+    .bind(kept(&call.provider))
+    .bind(kept(key_name))
+    .bind(kept(model))
     .bind(until)
     .bind(delay)
     .execute(pool)
@@ -62,9 +62,9 @@ pub async fn end_throttle(pool: &PgPool, call: &Call, scope: RateScope) -> Resul
     let ended = sqlx::query(sql(
         "delete from botticelli.rate_throttles where provider = $1 and key_name = $2 and model = $3",
     ))
-    .bind(&call.provider)
-    .bind(key_name)
-    .bind(model)
+    .bind(kept(&call.provider))
+    .bind(kept(key_name))
+    .bind(kept(model))
     .execute(pool)
     .await
     .map_err(LedgerError::while_doing(

@@ -196,6 +196,57 @@ async fn of_several_budgets_that_refuse_the_one_is_named_that_does_so_for_longes
 }
 
 #[tokio::test]
+async fn a_call_that_no_period_can_hold_never_comes_to_its_turn_and_is_told_what_to_raise() {
+    let desk = Desk::new().await;
+    let fits = desk
+        .refused(&reservation(&[calls(Scope::Fleet, Period::Day, 0)], &[]))
+        .await;
+    assert_eq!((fits.opens_at, fits.opens_in), (None, None));
+    let text = fits.to_string();
+    assert!(
+        text.ends_with("which it never has; raise the budget's limit to 1 or more"),
+        "{text}"
+    );
+
+    let day = Budget {
+        cost_micros: Some(1000),
+        ..tokens(Scope::Actor, Period::Day, 99)
+    };
+    desk.granted(&reservation(
+        &[Budget {
+            tokens: Some(1000),
+            ..day
+        }],
+        &[],
+    ))
+    .await;
+    // The money is gone until tomorrow, but tomorrow the call is still too long.
+    let refusal = desk.refused(&reservation(&[day], &[])).await;
+    assert_eq!(
+        (refusal.measure, refusal.asked, refusal.limit),
+        (Measure::Tokens, 100, 99)
+    );
+    assert_eq!((refusal.opens_at, refusal.opens_in), (None, None));
+    let text = refusal.to_string();
+    assert!(
+        text.ends_with("which it never has; raise the budget's limit to 100 or more, or lower the act's `max_tokens`"),
+        "{text}"
+    );
+
+    // And of several it is the one that is named, though others end later.
+    let month = calls(Scope::Actor, Period::Month, 1);
+    desk.granted(&reservation(&[month], &[])).await;
+    for budgets in [[month, day], [day, month]] {
+        let refusal = desk.refused(&reservation(&budgets, &[])).await;
+        assert_eq!((refusal.period, refusal.opens_at), (Period::Day, None));
+    }
+    // One that only has no room left opens again.
+    let refusal = desk.refused(&reservation(&[Budget { tokens: None, ..day }], &[])).await;
+    assert_eq!(refusal.measure, Measure::CostMicros);
+    assert!(refusal.opens_in.is_some());
+}
+
+#[tokio::test]
 async fn a_limit_that_was_changed_counts_from_the_next_call_with_all_that_was_used() {
     let desk = Desk::new().await;
     let with = |most| reservation(&[calls(Scope::Fleet, Period::Day, most)], &[]);

@@ -2,9 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use botticelli_ledger::{Budget, Ledger, LedgerError, Period, Reservation, Reserved, Scope, reserve, reserve_all};
+use botticelli_ledger::{
+    Budget, Call, Ledger, LedgerError, Period, RateScope, Reservation, Reserved, Scope, reserve, reserve_all,
+    settled_call, throttle_for,
+};
 
-use crate::{Desk, call, calls, reservation, tokens, used};
+use crate::{Desk, call, call_of, calls, reservation, tokens, used};
 
 async fn invalid(desk: &Desk, reservation: &Reservation) -> String {
     match reserve(&desk.database.pool, reservation).await {
@@ -29,12 +32,69 @@ async fn what_no_call_can_have_is_refused_with_the_most_that_one_can() {
         }
     }
     let mut one = reservation(&[], &[]);
-    one.call.model = "m".repeat(401);
-    assert!(invalid(&desk, &one).await.contains("401 bytes"));
     one.call.model = "gp\0t".to_owned();
     assert!(invalid(&desk, &one).await.contains("zero byte"));
     one = Reservation::new(call(), Duration::MAX);
     assert!(invalid(&desk, &one).await.contains("the most is a year"));
+}
+
+#[tokio::test]
+async fn a_name_that_is_too_long_is_kept_cut_and_is_still_a_name_of_its_own() {
+    let desk = Desk::new().await;
+    let pool = &desk.database.pool;
+    // As deep as narratives go, and a letter of two bytes where it is cut.
+    let step = |end: &str| format!("1/{}/{}ä{end}", "sketch".repeat(40), "é".repeat(200));
+    let of = |end: &str| {
+        let mut one = reservation(&[calls(Scope::Act, Period::None, 1)], &[]);
+        one.call = Call {
+            step: step(end),
+            model: format!("{}{end}", "m".repeat(4000)),
+            ..call_of(7, 1)
+        };
+        one
+    };
+    for end in ["a", "b"] {
+        let granted = desk.granted(&of(end)).await;
+        desk.refused(&of(end)).await;
+        desk.settle(granted, used(1, 1), 1).await;
+        let settled = settled_call(pool, 7, &step(end)).await.unwrap().unwrap();
+        assert_eq!(settled.id, granted);
+        assert!(
+            settled.step.len() <= 400 && settled.step.starts_with("1/sketch"),
+            "{}",
+            settled.step
+        );
+        assert_eq!(settled.model.len(), 400);
+    }
+    assert!(settled_call(pool, 7, &step("c")).await.unwrap().is_none());
+    // The same in every process.
+    let stable = "select right(model, 33) from botticelli.model_calls order by id limit 1";
+    assert_eq!(desk.database.row(stable).await, "~b44125d7555f675485465e371b2486d9");
+
+    // A name that is just not too long stays as it is.
+    let mut one = reservation(&[], &[]);
+    one.call.model = "m".repeat(400);
+    desk.granted(&one).await;
+    let kept = "select model from botticelli.open_calls";
+    assert_eq!(desk.database.row(kept).await, one.call.model);
+}
+
+#[tokio::test]
+async fn a_provider_that_wants_to_be_left_alone_is_also_by_a_long_model() {
+    let desk = Desk::new().await;
+    let mut one = reservation(&[], &[]);
+    one.call.model = "m".repeat(4000);
+    throttle_for(
+        &desk.database.pool,
+        &one.call,
+        RateScope::Model,
+        Duration::from_secs(60),
+    )
+    .await
+    .unwrap();
+    desk.waits(&one).await;
+    one.call.model.push('m');
+    desk.granted(&one).await;
 }
 
 #[tokio::test]
