@@ -3,6 +3,7 @@
 //! Any number of schedulers may run: whoever locks a schedule's row decides its ticks, in the transaction that enqueues their
 //! jobs.
 
+mod interruptions;
 mod maintenance;
 mod pulled_rows;
 mod reload;

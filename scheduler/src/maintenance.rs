@@ -17,7 +17,10 @@ use botticelli_timetable::{ActorSchedule, TimetableError, prune_ticks, return_to
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::pulled_rows::{give_back_all, give_back_lately};
+use crate::{
+    interruptions::prune_interruptions,
+    pulled_rows::{give_back_all, give_back_lately},
+};
 
 /// Claims whose jobs are rescued in one transaction.
 const RESCUE_BATCH: u16 = 10;
@@ -114,6 +117,7 @@ impl Maintenance {
         warn_of_pulled_rows(give_back_all(&self.pool).await);
         let pruned = prune(&self.pool, self.history_retention, self.dead_retention).await?;
         prune_ticks(&self.pool, self.history_retention).await?;
+        prune_interruptions(&self.pool).await?;
         // Whole ones: a lost call may be put right for a day after its own.
         let days = self.dead_retention.as_secs().div_ceil(24 * 60 * 60).max(1);
         prune_calls(&self.pool, u16::try_from(days).unwrap_or(u16::MAX), None).await?;

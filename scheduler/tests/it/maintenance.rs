@@ -277,6 +277,35 @@ async fn what_was_over_for_longer_than_it_is_kept_goes_whoever_of_many_scheduler
 }
 
 #[tokio::test]
+async fn executions_that_were_interrupted_go_with_their_job_or_after_a_week_and_others_stay() {
+    let bench = Bench::new().await;
+    bench
+        .database
+        .execute(
+            "select botticelli.enqueue('generation');
+             insert into botticelli.actor_server_executions (
+               task_id, actor_name, job_id, attempt, worker_name, outcome, success, started_at, completed_at
+             )
+             select 'generation', 'generation', job, attempt, 'host:1', outcome, success, at, at
+             from (
+               values
+                 (1, 1, 'interrupted', null::boolean, now() - interval '8 days'), (1, 2, 'interrupted', null, now() - interval '6 days'),
+                 (1, 3, 'failure', false, now() - interval '8 days'), (99, 1, 'interrupted', null, now()), (99, 2, 'success', true, now())
+             ) as run (job, attempt, outcome, success, at)",
+        )
+        .await;
+    let schedulers = [(); 3].map(|()| bench.maintenance());
+    for pruned in join_all(schedulers.iter().map(Maintenance::prune)).await {
+        pruned.unwrap();
+    }
+    let left = "select job_id, attempt, outcome from botticelli.actor_server_executions order by job_id, attempt";
+    assert_eq!(
+        bench.database.rows(left).await,
+        ["1|2|interrupted", "1|3|failure", "99|2|success"]
+    );
+}
+
+#[tokio::test]
 async fn calls_of_yesterday_and_budgets_of_runs_that_go_on_are_kept_however_short_dead_jobs_are() {
     let bench = Bench::new().await;
     bench

@@ -1,5 +1,7 @@
 //! The history of runs: one row per attempt of a job.
 
+use std::time::Duration;
+
 use botticelli_database::{sessionless, sql};
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection, PgPool};
@@ -144,6 +146,50 @@ pub async fn open_executions(connection: &mut PgConnection) -> Result<Vec<(i64, 
     .fetch_all(connection)
     .await
     .map_err(ActorsError::reading)
+}
+
+/// The jobs with runs that were interrupted: up to `limit` behind the job `after`, in their order.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the rows could not be read.
+pub async fn interrupted_jobs(connection: &mut PgConnection, after: i64, limit: u16) -> Result<Vec<i64>, ActorsError> {
+    sqlx::query_scalar(sql("select distinct job_id from botticelli.actor_server_executions
+         where outcome = 'interrupted' and job_id > $1 order by job_id limit $2"))
+    .bind(after)
+    .bind(i64::from(limit))
+    .fetch_all(connection)
+    .await
+    .map_err(ActorsError::reading)
+}
+
+/// Deletes runs of `jobs` that were interrupted, of those jobs that have `ended` all and of the others those that were more than `age`
+/// ago: up to `limit`. How many they were. One that somebody else is about to delete is left to them.
+///
+/// # Errors
+///
+/// [`ActorsError`] when the rows could not be deleted.
+pub async fn forget_interruptions(
+    connection: &mut PgConnection,
+    jobs: &[i64],
+    ended: &[i64],
+    age: Duration,
+    limit: u16,
+) -> Result<u64, ActorsError> {
+    let gone = sqlx::query(sql("delete from botticelli.actor_server_executions where id in (
+           select id from botticelli.actor_server_executions
+           where outcome = 'interrupted' and job_id = any ($1)
+             and (job_id = any ($2) or completed_at < now() - make_interval(secs => $3))
+           order by id limit $4 for update skip locked
+         )"))
+    .bind(jobs)
+    .bind(ended)
+    .bind(age.as_secs_f64())
+    .bind(i64::from(limit))
+    .execute(connection)
+    .await
+    .map_err(ActorsError::writing)?;
+    Ok(gone.rows_affected())
 }
 
 /// A run.

@@ -12,8 +12,8 @@ mod registry;
 
 pub use checkpoint::{checkpointed_jobs, clear_checkpoints, load_checkpoint, remove_checkpoint, save_checkpoint};
 pub use execution::{
-    Ending, ExecutionRow, Outcome, finish_execution, get_execution, list_actor_executions, list_executions, mark_lost,
-    open_executions, start_execution,
+    Ending, ExecutionRow, Outcome, finish_execution, forget_interruptions, get_execution, interrupted_jobs,
+    list_actor_executions, list_executions, mark_lost, open_executions, start_execution,
 };
 pub use failure::ActorsError;
 pub use pause::{
