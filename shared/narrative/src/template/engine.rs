@@ -16,6 +16,8 @@ pub(super) static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(|| {
     engine.set_undefined_behavior(UndefinedBehavior::Strict);
     engine.set_auto_escape_callback(|_| AutoEscape::None);
     engine.set_fuel(Some(FUEL));
+    // Errors know their places only so, and release builds would leave them out.
+    engine.set_debug(true);
     engine.set_formatter(write_plain);
     let functions: Vec<String> = engine.globals().map(|(name, _)| name.to_owned()).collect();
     for function in functions {
