@@ -16,11 +16,8 @@ async fn a_run_whose_connections_were_cut_is_recorded_all_the_same() {
         format!("select pg_terminate_backend(pid) from pg_stat_activity where application_name = '{CONNECTIONS}'");
     let listens =
         format!("select from pg_stat_activity where application_name = '{CONNECTIONS}' and query like 'LISTEN%'");
-    assert_eq!(
-        bench.database.rows(&listens).await.len(),
-        1,
-        "the one that listens is among them"
-    );
+    let listeners = bench.database.rows(&listens).await.len();
+    assert!(listeners > 0, "the one that listens is among them");
     bench.database.rows(&cut).await;
     bench.llm.release();
     bench

@@ -66,6 +66,8 @@ async fn give_up<T: std::fmt::Debug>(
             }
         };
         let (given_up, crossed) = futures_util::future::join(statement(&mut connection), in_the_way).await;
+        // The server tells of its error before it gives the statement's locks up.
+        sqlx::raw_sql("rollback").execute(&mut connection).await.ok();
         connection.close().await.ok();
         if crossed.is_err() {
             // On a slow machine it was the other one.
