@@ -40,12 +40,12 @@ pub async fn update_rows(connection: &mut PgConnection, changes: &Changes<'_>) -
     check_limit(changes.limit)?;
     let failed = ReadError::while_doing("changed", changes.table);
     let time_limit = TimeLimit::set(connection).await.map_err(&failed)?;
-    let changed = change(connection, changes).await;
+    let outcome = change(connection, changes).await;
     // After a failure of the database the transaction is over, and its limits with it.
-    if !matches!(changed, Err(ReadError::Database { .. })) {
+    if !matches!(outcome, Err(ReadError::Database { .. })) {
         time_limit.lift(connection).await.map_err(&failed)?;
     }
-    changed
+    outcome
 }
 
 async fn change(connection: &mut PgConnection, changes: &Changes<'_>) -> Result<u64, ReadError> {

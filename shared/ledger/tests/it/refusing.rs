@@ -84,14 +84,9 @@ async fn a_provider_that_wants_to_be_left_alone_is_also_by_a_long_model() {
     let desk = Desk::new().await;
     let mut one = reservation(&[], &[]);
     one.call.model = "m".repeat(4000);
-    throttle_for(
-        &desk.database.pool,
-        &one.call,
-        RateScope::Model,
-        Duration::from_secs(60),
-    )
-    .await
-    .unwrap();
+    throttle_for(&desk.database.pool, &one.call, RateScope::Model, Duration::from_mins(1))
+        .await
+        .unwrap();
     desk.waits(&one).await;
     one.call.model.push('m');
     desk.granted(&one).await;
