@@ -291,8 +291,8 @@ async fn of_tables(narrative: &Narrative, pool: &PgPool, readable: &ReadableTabl
                 found.push(remark(Severity::Warning, message, None));
             }
             Ok(mistakes) => found.extend(mistakes.into_iter().map(|mistake| match mistake.part {
-                // The target of a narrative comes about with its first output.
-                QueryPart::Table => {
+                // The target of a narrative comes about with its first output, in the narratives' own schema.
+                QueryPart::Table if !query.table.contains('.') => {
                     let help = "this is right when a narrative stores its first output there later";
                     remark(Severity::Warning, mistake.detail, Some(help))
                 }

@@ -182,7 +182,7 @@ impl<'n> NarrativeChange<'n> {
             self.pair.new.map(Narrative::version),
         );
         let word = if self.is_same_to_models() {
-            "changed for people alone"
+            "changed, and no model sees it"
         } else {
             self.pair.word(true)
         };
@@ -268,7 +268,7 @@ impl<'n> ActChange<'n> {
         }
         let (old, new) = (self.pair.old.map(Act::version), self.pair.new.map(Act::version));
         let word = match self.pair.word(!self.seen.is_empty()) {
-            "same" => "changed for people alone",
+            "same" => "changed, and no model sees it",
             word => word,
         };
         let _ = writeln!(text, "  act `{}` {word}{}", self.pair.name, versions(old, new));

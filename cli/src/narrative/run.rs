@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use botticelli_content::ReadableTables;
 use botticelli_lifecycle::Ending;
 use botticelli_llm::{LlmError, Providers, Recording, Replay};
@@ -16,14 +16,18 @@ use botticelli_narrative::{
     Audience, Ledger, Models, Narrative, NarrativeRun, NoLedger, Nothing, OneModel, PlannedCall, PortFuture, Ports,
     Reserved, RunError, RunOptions, StateReader, TableReader, Ticket,
 };
-use botticelli_workers::{FetchedMedia, FleetState, NoCheckpoints, PostTables, models, prices, timeouts};
+use botticelli_workers::{FetchedMedia, FleetState, NoCheckpoints, PostTables, check_models, models, prices, timeouts};
 use clap::Args;
 use serde_json::{Map, Value, to_string_pretty};
 use sqlx::PgPool;
 
+mod purse;
+
+use self::purse::Purse;
 use super::{
     Reach, Surround,
     dry::{Rehearsal, RehearsedState},
+    errors,
     remarks::tame,
     reports::{Reports, Showing, outcome},
 };
@@ -168,7 +172,12 @@ pub(super) async fn run(arguments: Arguments, environment: HashMap<String, Strin
         #[cfg(feature = "embedded-llm")]
         botticelli_workers::confine_model(&surround.settings, &environment)?;
         let data_dir = process.data_dir(&environment)?;
-        Cast::configured(models(&surround.settings, &data_dir)?, arguments.record.as_deref())?
+        let models = models(&surround.settings, &data_dir)?;
+        let wrong = check_models(&narrative, &models);
+        if !wrong.is_empty() {
+            bail!("{}", errors(&wrong));
+        }
+        Cast::configured(models, arguments.record.as_deref())?
     };
     let showing = match (arguments.json, stdout().is_terminal() && !arguments.no_stream) {
         (true, _) => Showing::Nothing,
@@ -178,10 +187,11 @@ pub(super) async fn run(arguments: Arguments, environment: HashMap<String, Strin
     let reports = Reports::new(stdout(), showing);
     let played = cast
         .with(async |models: &dyn Models, ledger: &dyn Ledger| {
+            let purse = Purse::before(ledger, prices(&surround.settings));
             let ports = Ports {
-                ledger,
+                ledger: &purse,
                 audience: &reports,
-                ..Ports::bare(models, &NoCheckpoints)
+                ..Ports::bare(models, &purse)
             };
             play(&narrative, ports, &options, &surround, pool.as_ref()).await
         })

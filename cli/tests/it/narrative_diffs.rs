@@ -101,9 +101,9 @@ async fn what_no_model_sees_is_shown_and_does_not_count() {
         .replace("max_tokens = 50", "max_tokens = 50\nrepairs = 2");
     assert_eq!(
         diff(&new, 0).await,
-        "narrative `tip` changed for people alone (#)
+        "narrative `tip` changed, and no model sees it (#)
     (no model sees)    target: potential_posts → tips
-  act `post` changed for people alone (#)
+  act `post` changed, and no model sees it (#)
     (no model sees)    repairs: 1 → 2
 
 models see no difference

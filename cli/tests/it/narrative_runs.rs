@@ -228,3 +228,47 @@ async fn what_contradicts_itself_on_the_command_line_is_refused() {
         said.stderr
     );
 }
+
+#[tokio::test]
+async fn a_run_keeps_to_what_its_narrative_may_spend() {
+    let may = |spend: &str| TIP.replace("temperature = 0.5", &format!("spend = {{ {spend} }}"));
+    let run = ["run", "tip.toml", "--arg", "who=bakers"];
+    let studio = Studio::with(&[("tip.toml", &may("calls = 2, tokens = 2000"))]).saying(&[IDEA, "Drink tea."]);
+    studio.narrative(&run).await.ended(0);
+
+    for (spend, way_out) in [
+        (
+            "calls = 1",
+            "the `spend` of the run is 1 calls, of which 1 are used or held",
+        ),
+        (
+            "tokens = 1008",
+            "the `spend` of the run is 1008 tokens, of which 8 are used or held",
+        ),
+    ] {
+        let studio = Studio::with(&[("tip.toml", &may(spend))]).saying(&[IDEA, "Drink tea."]);
+        let said = studio.narrative(&run).await.ended(1);
+        assert!(
+            said.stdout.contains("== tip / idea") && !said.stdout.contains("post"),
+            "{}",
+            said.stdout
+        );
+        assert!(said.stderr.contains(way_out), "{}", said.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_run_whose_fallback_nobody_serves_does_not_begin() {
+    let text = TIP.replace("temperature = 0.5", "fallback = [\"nobody/\"]");
+    let studio = Studio::with(&[("tip.toml", &text)]).saying(&[IDEA, "Drink tea."]);
+    let said = studio
+        .narrative(&["run", "tip.toml", "--arg", "who=bakers"])
+        .await
+        .ended(1);
+    assert_eq!(said.stdout, "");
+    assert!(
+        said.stderr.contains("`nobody") && said.stderr.contains("tip.toml"),
+        "{}",
+        said.stderr
+    );
+}

@@ -18,8 +18,8 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::models::{micros, prices};
 
-/// Output that an act without `max_tokens` is taken to have.
-const USUAL_OUTPUT: u32 = 1_000;
+/// Tokens of the output that an act without `max_tokens` is taken to have.
+pub const USUAL_OUTPUT: u64 = 1_000;
 
 /// How long after its time a call is given up that nobody has ended.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -148,7 +148,7 @@ impl Account<'_> {
             model: planned.model.unwrap_or("default").to_owned(),
             prompt_hash: planned.prompt_hash.to_owned(),
         };
-        let output_tokens = u64::from(planned.max_output_tokens.unwrap_or(USUAL_OUTPUT));
+        let output_tokens = planned.max_output_tokens.map_or(USUAL_OUTPUT, u64::from);
         let usage = Usage {
             input_tokens: planned.input_tokens,
             output_tokens,

@@ -66,7 +66,7 @@ pub(super) async fn ask(ports: &Ports<'_>, asked: Asked<'_>) -> Result<Answered,
             llm.provider = choice.provider,
             llm.model = choice.model,
             error = %failure,
-            "A model gave no answer that can be used"
+            "A choice of model came to nothing"
         );
         last = Some(match last {
             Some(earlier) => more_telling(earlier, failure),
