@@ -242,17 +242,13 @@ async fn a_run_keeps_to_what_its_narrative_may_spend() {
             "the `spend` of the run is 1 calls, of which 1 are used or held",
         ),
         (
-            "tokens = 1008",
-            "the `spend` of the run is 1008 tokens, of which 8 are used or held",
+            "tokens = 100",
+            "the `spend` of the run is 100 tokens, of which 0 are used or held",
         ),
     ] {
         let studio = Studio::with(&[("tip.toml", &may(spend))]).saying(&[IDEA, "Drink tea."]);
         let said = studio.narrative(&run).await.ended(1);
-        assert!(
-            said.stdout.contains("== tip / idea") && !said.stdout.contains("post"),
-            "{}",
-            said.stdout
-        );
+        assert!(!said.stdout.contains("post"), "{}", said.stdout);
         assert!(said.stderr.contains(way_out), "{}", said.stderr);
     }
 }
