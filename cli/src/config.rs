@@ -10,9 +10,9 @@ use anyhow::{Result, bail};
 use botticelli_lifecycle::Ending;
 use botticelli_process::ProcessArguments;
 use botticelli_schedule::{Clock, SystemClock};
-use botticelli_settings::{ActorKind, ActorSettings, PlatformName, Settings};
+use botticelli_settings::{ActorKind, ActorSettings, LlmBackend, PlatformName, Settings};
 use botticelli_telemetry::check_log_filter;
-use botticelli_workers::actor_specs;
+use botticelli_workers::{actor_specs, prices};
 use clap::Subcommand;
 
 #[derive(Debug, Subcommand)]
@@ -39,7 +39,7 @@ pub(crate) fn run(command: Command, environment: HashMap<String, String>) -> Res
     let summary = settings.check()?;
     let mut out = stdout().lock();
     writeln!(out, "{} is fine: {} actors", summary.origin, summary.actors.len())?;
-    for missing in missing_secrets(&settings) {
+    for missing in missing_secrets(&settings).into_iter().chain(unpriced(&settings)) {
         writeln!(out, "  warning: {missing}")?;
     }
     let now = SystemClock.now();
@@ -88,6 +88,33 @@ fn problems(settings: &Settings) -> Vec<String> {
         problems.push(format!("{error:#}"));
     }
     problems
+}
+
+/// Models that a budget of money keeps from being asked, because nobody said what they cost.
+fn unpriced(settings: &Settings) -> Vec<String> {
+    if settings.budgets.values().all(|budget| budget.usd.is_none()) {
+        return Vec::new();
+    }
+    let prices = prices(settings);
+    let own = settings
+        .llm
+        .model
+        .iter()
+        .filter(|_| settings.llm.backend == LlmBackend::Openai);
+    let own = own.map(|model| ("openai", model.as_str()));
+    let named = settings
+        .providers
+        .iter()
+        .map(|(name, provider)| (name.as_str(), provider.model.as_str()));
+    own.chain(named)
+        .filter(|(provider, model)| prices.of(provider, model).is_none())
+        .map(|(provider, model)| {
+            format!(
+                "`[budgets]` count `usd`, so `{provider}/{model}` is not asked until `[prices.\"{provider}/{model}\"]` says what it costs, 0 \
+                 where it is free"
+            )
+        })
+        .collect()
 }
 
 /// Secrets that are not here. They may be where the fleet runs.
