@@ -185,3 +185,31 @@ async fn an_outage_rejects_nothing_and_the_verdicts_before_it_count() {
         );
     }
 }
+
+/// A wait costs a job no try: the first post's answers would be paid for again each time it comes back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_bad_answer_before_a_limit_costs_a_try() {
+    let bench = with_posts(&["First.", "Second."]).await;
+    for _ in 0..2 {
+        bench.llm.reply_next(LlmReply::Json(json!({ "verdict": "perhaps" })));
+    }
+    bench.llm.reply_next(LlmReply::Status {
+        status: 429,
+        code: "rate_limit_exceeded".to_owned(),
+        retry_after: Some(1),
+    });
+    bench.llm.reply_next(verdict("approve", 8));
+    bench.llm.reply_next(verdict("approve", 7));
+    bench.enqueue("curation").await;
+    bench.ended(1).await;
+    let runs =
+        "select attempt, outcome from botticelli.actor_server_executions where actor_name = 'curation' order by 1";
+    assert_eq!(bench.database.rows(runs).await[0], "1|failure");
+    assert_eq!(
+        bench
+            .database
+            .rows("select status from botticelli.potential_posts")
+            .await,
+        ["approved", "approved"]
+    );
+}

@@ -106,3 +106,29 @@ async fn a_follower_without_a_queue_is_no_reason_to_lose_what_was_done() {
     let posts = "select count(*) from botticelli.potential_posts";
     assert_eq!(bench.database.row(posts).await, "1");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_answer_that_cannot_be_saved_at_once_is_saved_later_and_asked_for_once() {
+    let bench = Bench::new().await;
+    bench
+        .database
+        .execute(
+            "create sequence public.times;
+             create function public.refuse() returns trigger language plpgsql as $$
+             begin
+               if nextval('public.times') <= 3 then
+                 raise exception 'not now' using errcode = '53300';
+               end if;
+               return new;
+             end $$;
+             create trigger refuse before insert on botticelli.act_checkpoints
+             for each row execute function public.refuse()",
+        )
+        .await;
+    bench.enqueue("say").await;
+    bench.ended(1).await;
+    assert_eq!(bench.runs().await, ["1|success|"]);
+    assert_eq!(bench.llm.requests().len(), 1);
+    let calls = "select state from botticelli.model_calls";
+    assert_eq!(bench.database.rows(calls).await, ["settled"]);
+}
