@@ -152,3 +152,26 @@ async fn a_model_that_answers_under_a_longer_name_costs_what_was_said_of_the_sho
     let cost = "select state, cost_micros > 1000 from botticelli.ended_calls";
     assert_eq!(bench.database.rows(cost).await, ["settled|t"]);
 }
+
+/// Two jobs of one workflow have nothing in common but their order.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn each_job_of_a_workflow_may_spend_what_its_narrative_says() {
+    const ONCE: &str = r#"
+toc = ["say"]
+[narrative]
+name = "say"
+target = "achievements"
+spend = { calls = 1 }
+[acts.say]
+prompt = "Name an achievement."
+"#;
+    let bench = Bench::with(with(ONCE)).await;
+    for _ in 0..2 {
+        bench.llm.reply_next(text(r#"{"title": "Fork"}"#));
+    }
+    let two = r#"select from botticelli.enqueue_workflow(
+        '[{"name": "a", "queue": "say"}, {"name": "b", "queue": "say", "needs": ["a"]}]')"#;
+    bench.database.execute(two).await;
+    bench.ended(2).await;
+    assert_eq!(bench.runs().await, ["1|success|", "1|success|"]);
+}

@@ -55,6 +55,7 @@ async fn a_connection_that_breaks_is_worth_repeating() {
             let stub = Stub::playing(vec![Act::Send(first.into_bytes())]).await;
             let error = failure_at(&speech, &stub.url()).await;
             assert_eq!(error.class, ErrorClass::Transport, "{}: {error}", speech.wire);
+            assert!(error.is_paid(), "{}: the model may have answered", speech.wire);
             assert!(
                 error.detail.contains("broke") && error.class.is_transient(),
                 "{}: {error}",
