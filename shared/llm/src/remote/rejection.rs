@@ -176,6 +176,8 @@ impl<'a> Complaint<'a> {
         let detail = detail.into_iter().flatten().collect::<Vec<_>>().join("; ");
         let mut error = foreign.error(class, detail);
         error.status = Some(status.as_u16());
+        // A gateway gave up waiting for a model that may go on.
+        error.may_have_run = matches!(status, StatusCode::GATEWAY_TIMEOUT | StatusCode::REQUEST_TIMEOUT);
         error.retry_after = match class {
             ErrorClass::QuotaExhausted if self.is_daily() => midnight_in_california(foreign),
             _ => None,
