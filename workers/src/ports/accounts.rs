@@ -13,7 +13,7 @@ use botticelli_ledger::{
 };
 use botticelli_llm::{ErrorClass, LlmError, Prices, Usage};
 use botticelli_narrative::{Ledger, PlannedCall, PortError, PortFuture, Receipt, Reserved, Spend, Ticket};
-use botticelli_settings::{BudgetPeriod, BudgetSettings, LimitSettings, Settings};
+use botticelli_settings::{BudgetPeriod, BudgetSettings, LimitSettings, ProviderWire, Settings};
 use sqlx::{PgConnection, PgPool};
 
 use crate::models::{micros, prices};
@@ -42,12 +42,14 @@ impl Book {
     /// The book of `settings`, kept in `pool`.
     pub fn new(settings: &Settings, pool: PgPool) -> Self {
         let default = String::from(settings.llm.backend.clone());
-        let of_providers = settings
-            .providers
-            .iter()
-            .map(|(name, provider)| (name, provider.limits));
-        let mut limits: BTreeMap<String, RateLimits> = BTreeMap::new();
-        limits.extend(of_providers.map(|(name, of_provider)| (name.clone(), limits_of(of_provider))));
+        let of_providers = settings.providers.iter().map(|(name, provider)| {
+            let limits = RateLimits {
+                day_zone: day_zone_of(provider.wire).map(str::to_owned),
+                ..limits_of(provider.limits)
+            };
+            (name.clone(), limits)
+        });
+        let mut limits: BTreeMap<String, RateLimits> = of_providers.collect();
         // Of a provider that is the backend of `[llm]` both hold.
         let own = limits_of(settings.llm.limits);
         limits
@@ -82,6 +84,12 @@ fn limits_of(settings: LimitSettings) -> RateLimits {
         day_zone: None,
         concurrency: settings.concurrency.and_then(NonZeroU32::new),
     }
+}
+
+/// Where the day of a service's limits ends; `None` is UTC. Gemini's requests per day begin anew at midnight Pacific time
+/// (ai.google.dev/gemini-api/docs/rate-limits).
+fn day_zone_of(wire: ProviderWire) -> Option<&'static str> {
+    (wire == ProviderWire::Gemini).then_some("America/Los_Angeles")
 }
 
 /// Limits that keep both.
@@ -318,5 +326,28 @@ fn usage_of(usage: Usage) -> botticelli_ledger::Usage {
         cache_write_tokens: usage.cache_write_tokens,
         reasoning_tokens: usage.reasoning_tokens,
         is_estimated: usage.is_estimated,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_limits_the_stricter_holds_and_one_that_is_not_set_does_not() {
+        let limits = |requests: Option<u32>, concurrency: Option<u32>| LimitSettings {
+            requests_per_minute: requests,
+            concurrency,
+            ..LimitSettings::default()
+        };
+        let gemini = RateLimits {
+            day_zone: day_zone_of(ProviderWire::Gemini).map(str::to_owned),
+            ..limits_of(limits(Some(10), None))
+        };
+        let both = stricter(&gemini, &limits_of(limits(Some(5), Some(2))));
+        assert_eq!(both.requests_per_minute, NonZeroU32::new(5));
+        assert_eq!(both.concurrency, NonZeroU32::new(2));
+        assert_eq!(both.tokens_per_minute, None);
+        assert_eq!(both.day_zone.as_deref(), Some("America/Los_Angeles"));
     }
 }
