@@ -67,7 +67,6 @@ struct Reach {
 /// What narratives may refer to, looked up.
 struct Surround {
     settings: Settings,
-
     root: Option<PathBuf>,
     environment: BTreeMap<String, Option<String>>,
 }

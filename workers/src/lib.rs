@@ -17,9 +17,7 @@ mod wiring;
 pub use actors::{ActorStatus, Fleet, FleetError, FleetOptions, NarrativeActorMessage};
 pub use identity::Identity;
 pub use models::{models, models_for, models_to_look_at, one_model, prices, timeouts};
-pub use ports::{
-    Book, CommandRules, DiscordRunner, FleetState, NoCheckpoints, PostTables, RecentAnswers, USUAL_OUTPUT,
-};
+pub use ports::{Book, CommandRules, DiscordRunner, FleetState, NoCheckpoints, PostTables, RecentAnswers};
 pub use shop::{ActorSpec, Platforms, Shop, TraceJobs};
 pub use surroundings::{FetchedMedia, NarrativeFiles, PlatformCommands, check_models};
 #[cfg(feature = "embedded-llm")]

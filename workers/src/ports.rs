@@ -7,8 +7,8 @@ mod recent_answers;
 mod state;
 mod tables;
 
+pub use accounts::Book;
 pub(crate) use accounts::{Account, rest_after};
-pub use accounts::{Book, USUAL_OUTPUT};
 pub(crate) use checkpoints::JobCheckpoints;
 pub use checkpoints::NoCheckpoints;
 pub(crate) use commands::JobCommands;

@@ -127,6 +127,20 @@ pub struct PlannedCall<'a> {
     pub of_run: Spend,
 }
 
+/// Tokens of the output that an act without `max_tokens` is taken to have.
+const USUAL_OUTPUT: u64 = 1_000;
+
+impl PlannedCall<'_> {
+    /// What the call is expected to use at most: its answer is as long as it may be, or has 1,000 tokens where that is not said.
+    pub fn expected_usage(&self) -> Usage {
+        Usage {
+            input_tokens: self.input_tokens,
+            output_tokens: self.max_output_tokens.map_or(USUAL_OUTPUT, u64::from),
+            ..Usage::default()
+        }
+    }
+}
+
 /// Whether a call may be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reserved {

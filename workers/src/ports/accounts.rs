@@ -18,9 +18,6 @@ use sqlx::{PgConnection, PgPool};
 
 use crate::models::{micros, prices};
 
-/// Tokens of the output that an act without `max_tokens` is taken to have.
-pub const USUAL_OUTPUT: u64 = 1_000;
-
 /// How long after its time a call is given up that nobody has ended.
 const MARGIN: Duration = Duration::from_secs(30);
 
@@ -156,12 +153,7 @@ impl Account<'_> {
             model: planned.model.unwrap_or("default").to_owned(),
             prompt_hash: planned.prompt_hash.to_owned(),
         };
-        let output_tokens = planned.max_output_tokens.map_or(USUAL_OUTPUT, u64::from);
-        let usage = Usage {
-            input_tokens: planned.input_tokens,
-            output_tokens,
-            ..Usage::default()
-        };
+        let usage = planned.expected_usage();
         let of_fleet = self.book.budgets.iter();
         let of_fleet = of_fleet.filter(|(actor, _)| actor.as_deref().is_none_or(|actor| actor == self.actor));
         let of_narrative = [(Scope::Act, planned.of_act), (Scope::Run, planned.of_run)];
@@ -172,8 +164,8 @@ impl Account<'_> {
         );
         let share = |part: f64| Multiplier::try_from(part).unwrap_or(Multiplier::WHOLE);
         Reservation {
-            input_tokens: planned.input_tokens,
-            output_tokens,
+            input_tokens: usage.input_tokens,
+            output_tokens: usage.output_tokens,
             cost_micros: self.book.cost(&call, None, &usage),
             budgets: budgets.collect(),
             limits: self.book.limits.get(planned.provider).cloned().into_iter().collect(),
@@ -189,8 +181,10 @@ impl Account<'_> {
     /// Records calls with answers, within the transaction that keeps the answers.
     pub(crate) async fn settle(&self, connection: &mut PgConnection, receipts: &[Receipt]) -> Result<(), LedgerError> {
         for receipt in receipts {
-            let asked = self.open().get(&receipt.ticket).cloned();
-            let cost = asked.map_or(0, |asked| self.book.cost(&asked, Some(&receipt.model), &receipt.usage));
+            let cost = self
+                .open()
+                .get(&receipt.ticket)
+                .map_or(0, |asked| self.book.cost(asked, Some(&receipt.model), &receipt.usage));
             let (call, request_id) = (CallId(receipt.ticket.0), receipt.request_id.as_deref());
             settle(&mut *connection, call, &usage_of(receipt.usage), cost, request_id).await?;
         }

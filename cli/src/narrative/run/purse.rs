@@ -67,9 +67,9 @@ impl<'a> Purse<'a> {
 
     /// Ends a call with what it used; `None` when nobody knows, which is taken to be what was held.
     fn end(&self, ticket: Ticket, usage: Option<&Usage>) -> Option<Ticket> {
-        let open = self.used().open.remove(&ticket)?;
-        let sum = usage.map_or(open.held, |usage| self.sum(&open.provider, &open.model, usage));
         let mut used = self.used();
+        let open = used.open.remove(&ticket)?;
+        let sum = usage.map_or(open.held, |usage| self.sum(&open.provider, &open.model, usage));
         for key in [None, Some(open.act)] {
             let all = used.sums.entry(key).or_default();
             all.tokens = (all.tokens + sum.tokens).saturating_sub(open.held.tokens);
@@ -112,14 +112,7 @@ impl Ledger for Purse<'_> {
                     call.provider
                 ));
             }
-            let usage = Usage {
-                input_tokens: call.input_tokens,
-                output_tokens: call
-                    .max_output_tokens
-                    .map_or(botticelli_workers::USUAL_OUTPUT, u64::from),
-                ..Usage::default()
-            };
-            let held = self.sum(call.provider, model, &usage);
+            let held = self.sum(call.provider, model, &call.expected_usage());
             let act = (call.narrative.to_owned(), call.act.to_owned());
             {
                 let used = self.used();
