@@ -16,7 +16,7 @@ mod wiring;
 
 pub use actors::{ActorStatus, Fleet, FleetError, FleetOptions, NarrativeActorMessage};
 pub use identity::Identity;
-pub use models::{models, models_for, models_to_look_at, one_model, prices, timeouts};
+pub use models::{models, models_for, models_to_look_at, no_price, one_model, prices, timeouts};
 pub use ports::{Book, CommandRules, DiscordRunner, FleetState, NoCheckpoints, PostTables, RecentAnswers};
 pub use shop::{ActorSpec, Platforms, Shop, TraceJobs};
 pub use surroundings::{FetchedMedia, NarrativeFiles, PlatformCommands, check_models};

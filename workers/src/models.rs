@@ -151,6 +151,13 @@ pub(crate) fn micros(dollars: f64) -> u64 {
     (dollars * 1e6).round() as u64
 }
 
+/// Why a model is not asked where dollars count: what nobody knows the price of would be free.
+pub fn no_price(provider: &str, model: &str) -> String {
+    format!(
+        "nobody said what `{provider}/{model}` costs; write `[prices.\"{provider}/{model}\"]` in the settings, with 0 where it is free"
+    )
+}
+
 /// How long a call of a model may take.
 pub fn timeouts(settings: &Settings) -> Timeouts {
     let total = settings.llm.timeout;

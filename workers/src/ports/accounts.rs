@@ -16,7 +16,7 @@ use botticelli_narrative::{Ledger, PlannedCall, PortError, PortFuture, Receipt, 
 use botticelli_settings::{BudgetPeriod, BudgetSettings, LimitSettings, ProviderWire, Settings};
 use sqlx::{PgConnection, PgPool};
 
-use crate::models::{micros, prices};
+use crate::models::{micros, no_price, prices};
 
 /// How long after its time a call is given up that nobody has ended.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -232,15 +232,10 @@ impl Ledger for Account<'_> {
             let reservation = self.reservation(planned);
             let call = reservation.call.clone();
             let counts_money = reservation.budgets.iter().any(|budget| budget.cost_micros.is_some());
-            // What nobody knows the price of would be free to a budget of money.
             if counts_money && self.book.prices.of(&call.provider, &call.model).is_none() {
                 return Ok(Reserved::Exhausted {
                     after: None,
-                    why: format!(
-                        "a budget counts dollars, and nobody said what `{0}/{1}` costs; write `[prices.\"{0}/{1}\"]` in the settings, \
-                         with 0 where it is free",
-                        call.provider, call.model
-                    ),
+                    why: format!("a budget counts dollars, and {}", no_price(&call.provider, &call.model)),
                 });
             }
             let reserved = self.book.ledger.reserve(reservation).await.map_err(PortError::new)?;

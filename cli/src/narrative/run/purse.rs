@@ -9,6 +9,7 @@ use botticelli_llm::{LlmError, Prices, Usage};
 use botticelli_narrative::{
     ActRecord, Checkpoints, Ledger, PlannedCall, PortError, PortFuture, Receipt, Reserved, Spend, Ticket,
 };
+use botticelli_workers::no_price;
 
 /// Keeps to the `spend` of a narrative and its acts, in memory and in front of another ledger. Budgets of the settings are the
 /// fleet's, and are not touched.
@@ -108,8 +109,8 @@ impl Ledger for Purse<'_> {
             let counts_money = call.of_act.micro_usd.or(call.of_run.micro_usd).is_some();
             if counts_money && self.prices.of(call.provider, model).is_none() {
                 return refused(format!(
-                    "`spend` counts dollars, and nobody said what `{0}/{model}` costs; write `[prices.\"{0}/{model}\"]` in the settings",
-                    call.provider
+                    "`spend` counts dollars, and {}",
+                    no_price(call.provider, model)
                 ));
             }
             let held = self.sum(call.provider, model, &call.expected_usage());
