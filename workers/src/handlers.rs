@@ -102,6 +102,7 @@ async fn run_narrative(
     };
     let checkpoints = JobCheckpoints {
         pool: &shop.pool,
+        desk: &shop.played_acts,
         lease: job.lease,
         account: &account,
         acts,

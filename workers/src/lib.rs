@@ -12,6 +12,7 @@ mod running;
 mod service;
 mod shop;
 mod surroundings;
+mod together;
 mod wiring;
 
 pub use actors::{ActorStatus, Fleet, FleetError, FleetOptions, NarrativeActorMessage};

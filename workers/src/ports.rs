@@ -3,6 +3,7 @@
 mod accounts;
 mod checkpoints;
 mod commands;
+mod played_act;
 mod recent_answers;
 mod state;
 mod tables;
@@ -13,6 +14,7 @@ pub(crate) use checkpoints::JobCheckpoints;
 pub use checkpoints::NoCheckpoints;
 pub(crate) use commands::JobCommands;
 pub use commands::{CommandRules, DiscordRunner};
+pub(crate) use played_act::PlayedAct;
 pub use recent_answers::RecentAnswers;
 pub use state::FleetState;
 pub use tables::PostTables;

@@ -1,4 +1,4 @@
-//! Recording the end of a run: the work, the execution, the breaker and the job, in one fenced transaction.
+//! Recording the ends of runs: the work, the execution, the breaker and the job, in a fenced transaction.
 
 use std::time::Duration;
 
@@ -15,83 +15,66 @@ use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};
 
 mod leftovers;
+mod recorded;
 
 use self::leftovers::{give_up, let_go};
+pub(crate) use self::recorded::Recorded;
 use crate::{
     handlers::{TargetRows, is_of_answer},
     outcome::{JobFailure, Outcome, Rounds, Work, chain, one_line},
     record_error::RecordError,
     shop::{ActorSpec, Shop},
+    together::Entry,
 };
 
-/// What was recorded, for metrics and the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Recorded {
-    /// How the execution ended.
-    pub outcome: botticelli_actors::Outcome,
-    /// What went wrong, or why it was skipped.
-    pub message: Option<String>,
-    /// Acts or posts that worked.
-    pub succeeded: u32,
-    /// Acts or posts that did not.
-    pub failed: u32,
-    /// Set when this failure opened the actor's breaker.
-    pub breaker_tripped: bool,
-    /// Failures since the last success, where they changed.
-    pub consecutive_failures: Option<i32>,
+/// A run that ended.
+pub(crate) struct EndedRun<'a> {
+    pub actor: &'a ActorSpec,
+    pub finished: &'a Finished<Outcome>,
 }
 
-impl Recorded {
-    /// A run that came to nothing, before the breaker has been told.
-    fn failure(message: String) -> Self {
-        Self {
-            outcome: botticelli_actors::Outcome::Failure,
-            message: Some(message),
-            succeeded: 0,
-            failed: 1,
-            breaker_tripped: false,
-            consecutive_failures: None,
+impl Entry for EndedRun<'_> {
+    type Tools = Shop;
+    type Answer = Recorded;
+
+    /// One after the other. A crash in between leaves the jobs running under a lease that ends, and their acts' replies in their
+    /// checkpoints.
+    async fn write(shop: &Shop, ends: &[&Self]) -> Result<Vec<Result<Recorded, RecordError>>, RecordError> {
+        let mut transaction = botticelli_database::transaction(&shop.pool).await?;
+        let mut recorded = Vec::with_capacity(ends.len());
+        for end in ends {
+            recorded.push(Ok(record(&mut transaction, shop, end).await?));
+        }
+        transaction.commit().await?;
+        Ok(recorded)
+    }
+}
+
+/// Records the end of a run: the work, the execution, the breaker and the job.
+async fn record(transaction: &mut PgConnection, shop: &Shop, ended: &EndedRun<'_>) -> Result<Recorded, RecordError> {
+    let EndedRun { actor, finished } = ended;
+    match &finished.result {
+        Ok(outcome) => match store_targets(transaction, shop, &finished.job, &outcome.rows).await? {
+            Ok(()) => record_outcome(transaction, actor, &finished.job, outcome).await,
+            Err(failure) => record_failed(transaction, actor, &finished.job, &failure).await,
+        },
+        Err(error) => {
+            if let Some(failure) = error.downcast_ref::<JobFailure>() {
+                return record_failed(transaction, actor, &finished.job, failure).await;
+            }
+            // A layer around the handler answered: the timeout, or the panic guard.
+            let error = if error.is::<tower::timeout::error::Elapsed>() {
+                let limit = shop.job_timeout;
+                format!("the run took longer than `[queue] job_timeout` = {limit:?}")
+            } else {
+                chain(&**error)
+            };
+            record_retry(transaction, actor, &finished.job, one_line(&error), None).await
         }
     }
 }
 
-/// Records the end of a run. All of it is committed, or none: a crash in between leaves the job running under a lease
-/// that ends, and its acts' replies in their checkpoints.
-///
-/// # Errors
-///
-/// [`RecordError`]; nothing is recorded then.
-pub(crate) async fn record(
-    shop: &Shop,
-    actor: &ActorSpec,
-    finished: &Finished<Outcome>,
-) -> Result<Recorded, RecordError> {
-    let mut transaction = botticelli_database::transaction(&shop.pool).await?;
-    let recorded = match &finished.result {
-        Ok(outcome) => match store_targets(&mut transaction, shop, &finished.job, &outcome.rows).await? {
-            Ok(()) => record_outcome(&mut transaction, actor, &finished.job, outcome).await?,
-            Err(failure) => record_failed(&mut transaction, actor, &finished.job, &failure).await?,
-        },
-        Err(error) => {
-            if let Some(failure) = error.downcast_ref::<JobFailure>() {
-                record_failed(&mut transaction, actor, &finished.job, failure).await?
-            } else {
-                // A layer around the handler answered: the timeout, or the panic guard.
-                let error = if error.is::<tower::timeout::error::Elapsed>() {
-                    let limit = shop.job_timeout;
-                    format!("the run took longer than `[queue] job_timeout` = {limit:?}")
-                } else {
-                    chain(&**error)
-                };
-                record_retry(&mut transaction, actor, &finished.job, one_line(&error), None).await?
-            }
-        }
-    };
-    transaction.commit().await?;
-    Ok(recorded)
-}
-
-/// Records a run whose end [`record`] can never record: the job is discarded with `reason`, and whatever else of the end
+/// Records a run whose end can never be recorded as it is: the job is discarded with `reason`, and whatever else of the end
 /// can be written is.
 ///
 /// # Errors

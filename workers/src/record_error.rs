@@ -1,36 +1,46 @@
-//! Why the end of a run was not recorded.
+//! Why something about a job was not recorded.
 
-use std::error::Error;
+use std::{error::Error, sync::Arc};
 
-use botticelli_queue::QueueError;
+use botticelli_queue::{Lease, QueueError};
 
 /// Why nothing was recorded.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub(crate) enum RecordError {
     /// The job is somebody else's now; there is nothing left to do.
-    #[error(transparent)]
-    LeaseLost(QueueError),
+    #[error("{}", QueueError::LeaseLost(*.0))]
+    LeaseLost(Lease),
     /// The database did not answer, or could not go on just then; trying again is right.
-    #[error("the end of a run could not be recorded")]
-    Database(#[source] Box<dyn Error + Send + Sync>),
+    #[error("it could not be recorded")]
+    Database(#[source] Arc<dyn Error + Send + Sync>),
     /// The database refused what was to be written and always will.
-    #[error("the end of a run can never be recorded as it is")]
-    Refused(#[source] Box<dyn Error + Send + Sync>),
+    #[error("it can never be recorded as it is")]
+    Refused(#[source] Arc<dyn Error + Send + Sync>),
 }
 
+/// The database did not answer in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the database did not answer in time")]
+struct NoAnswer;
+
 impl RecordError {
+    /// Nobody knows whether it was recorded.
+    pub(crate) fn no_answer() -> Self {
+        Self::Database(Arc::new(NoAnswer))
+    }
+
     fn of(error: impl Error + Send + Sync + 'static) -> Self {
         if is_permanent(&error) {
-            Self::Refused(Box::new(error))
+            Self::Refused(Arc::new(error))
         } else {
-            Self::Database(Box::new(error))
+            Self::Database(Arc::new(error))
         }
     }
 }
 
 /// Whether writing the same again must fail again: the data are wrong (SQLSTATE class 22), against a constraint (23), for
 /// a row that is gone, not for this schema (42), or too much (54).
-pub(crate) fn is_permanent(error: &(dyn Error + 'static)) -> bool {
+fn is_permanent(error: &(dyn Error + 'static)) -> bool {
     if let Some(QueueError::Invalid(_)) = error.downcast_ref() {
         return true;
     }
@@ -46,7 +56,7 @@ pub(crate) fn is_permanent(error: &(dyn Error + 'static)) -> bool {
 impl From<QueueError> for RecordError {
     fn from(error: QueueError) -> Self {
         match error {
-            QueueError::LeaseLost(_) => Self::LeaseLost(error),
+            QueueError::LeaseLost(lease) => Self::LeaseLost(lease),
             other => Self::of(other),
         }
     }
@@ -54,6 +64,18 @@ impl From<QueueError> for RecordError {
 
 impl From<botticelli_actors::ActorsError> for RecordError {
     fn from(error: botticelli_actors::ActorsError) -> Self {
+        Self::of(error)
+    }
+}
+
+impl From<botticelli_content::StateError> for RecordError {
+    fn from(error: botticelli_content::StateError) -> Self {
+        Self::of(error)
+    }
+}
+
+impl From<botticelli_ledger::LedgerError> for RecordError {
+    fn from(error: botticelli_ledger::LedgerError) -> Self {
         Self::of(error)
     }
 }

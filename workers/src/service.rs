@@ -10,13 +10,14 @@ use std::{
 
 use apalis::layers::{WorkerBuilderExt, catch_panic::CatchPanicLayer};
 use apalis_core::{task::Task, worker::builder::WorkerBuilder};
-use botticelli_actors::start_execution;
-use botticelli_queue::{ClaimedJob, Finished, JobBackend};
+use botticelli_actors::{NewExecution, start_executions};
+use botticelli_queue::{ClaimedJob, Finished, JobBackend, Lease};
 use botticelli_telemetry::{
     context::{ParentMode, current_traceparent, set_parent},
     names,
 };
 use chrono::TimeDelta;
+use sqlx::PgPool;
 use tokio::sync::mpsc;
 use tower::Service;
 use tracing::Instrument;
@@ -24,7 +25,9 @@ use tracing::Instrument;
 use crate::{
     handlers,
     outcome::{JobFailure, Outcome},
+    record_error::RecordError,
     shop::{ActorSpec, Shop, TraceJobs},
+    together::Entry,
 };
 
 /// Runs the jobs of one actor.
@@ -60,16 +63,14 @@ async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome
     let waited = (job.claimed_at - job.run_at).to_std().unwrap_or_default();
     shop.metrics.job_waited(waited);
     let work = async {
-        start_execution(
-            &shop.pool,
-            &actor.name,
-            job.lease.job.0,
-            job.lease.attempt,
-            &shop.worker_name,
-            traceparent.as_deref(),
-        )
-        .await
-        .map_err(|error| JobFailure::retry(&error))?;
+        let begun = BegunRun {
+            actor: Arc::clone(&actor.name),
+            job: job.lease,
+            worker_name: Arc::clone(&shop.worker_name),
+            traceparent: traceparent.clone(),
+        };
+        let begun = shop.begun_runs.write(begun).await;
+        begun.map_err(|error| JobFailure::retry(&error))?;
         handlers::run(shop, actor, job).await
     };
     let mut outcome = tokio::select! {
@@ -80,6 +81,32 @@ async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome
     }?;
     outcome.traceparent = traceparent;
     Ok(outcome)
+}
+
+/// A job's run that begins.
+#[derive(Debug)]
+pub(crate) struct BegunRun {
+    actor: Arc<str>,
+    job: Lease,
+    worker_name: Arc<str>,
+    traceparent: Option<String>,
+}
+
+impl Entry for BegunRun {
+    type Tools = PgPool;
+    type Answer = ();
+
+    async fn write(pool: &PgPool, begun: &[&Self]) -> Result<Vec<Result<(), RecordError>>, RecordError> {
+        let runs = begun.iter().map(|run| NewExecution {
+            actor: &run.actor,
+            job_id: run.job.job.0,
+            attempt: run.job.attempt,
+            worker_name: &run.worker_name,
+            traceparent: run.traceparent.as_deref(),
+        });
+        start_executions(pool, &runs.collect::<Vec<_>>()).await?;
+        Ok(begun.iter().map(|_| Ok(())).collect())
+    }
 }
 
 /// The span of a job's run, tied to the trace of whoever enqueued it.

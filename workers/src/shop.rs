@@ -15,9 +15,11 @@ use sqlx::PgPool;
 
 use crate::{
     identity::Identity,
-    ports::{Book, CommandRules, DiscordRunner, RecentAnswers},
+    ports::{Book, CommandRules, DiscordRunner, PlayedAct, RecentAnswers},
     running::RunningJobs,
+    service::BegunRun,
     surroundings::FetchedMedia,
+    together::EntryDesk,
 };
 
 /// The tools of one worker process.
@@ -44,6 +46,10 @@ pub struct Shop {
     pub clock: Arc<dyn Clock>,
     /// What calls of models cost and how many there may be.
     pub book: Book,
+    /// Where jobs bring that they begin.
+    pub(crate) begun_runs: EntryDesk<BegunRun>,
+    /// Where jobs bring acts that have been played.
+    pub(crate) played_acts: EntryDesk<Arc<PlayedAct>>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Under which identity jobs are held.
@@ -51,7 +57,7 @@ pub struct Shop {
     /// The jobs that run here.
     pub(crate) running: RunningJobs,
     /// Host and process id, for people.
-    pub worker_name: String,
+    pub worker_name: Arc<str>,
     /// How long one call of a model may take.
     pub timeouts: Timeouts,
     /// How long one run may take.

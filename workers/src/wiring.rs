@@ -19,6 +19,7 @@ use crate::{
     RecentAnswers, Shop, TraceJobs, check_models,
     models::{models_to_look_at, timeouts},
     running::RunningJobs,
+    together::EntryDesk,
 };
 
 /// Reads and checks the narratives of the enabled actors that this process serves: all, or the named ones.
@@ -216,6 +217,8 @@ pub fn shop(settings: &Settings, parts: WorkerParts) -> anyhow::Result<Arc<Shop>
         recent_answers: RecentAnswers::default(),
         readable: ReadableTables::named(readable).context("`[narratives] readable_tables`")?,
         environment: environment.collect(),
+        begun_runs: EntryDesk::new(pool.clone()),
+        played_acts: EntryDesk::new(pool.clone()),
         clock,
         pool,
         models,
@@ -223,7 +226,7 @@ pub fn shop(settings: &Settings, parts: WorkerParts) -> anyhow::Result<Arc<Shop>
         metrics,
         identity: Identity::fresh(),
         running: RunningJobs::default(),
-        worker_name,
+        worker_name: worker_name.into(),
         timeouts: timeouts(settings),
         job_timeout: settings.queue.job_timeout,
         trace_jobs: match settings.telemetry.trace_jobs {

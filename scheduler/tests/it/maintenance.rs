@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use botticelli_actors::{load_checkpoint, save_checkpoint, start_execution};
+use botticelli_actors::{NewExecution, load_checkpoint, save_checkpoint, start_executions};
 use botticelli_posts::take_for_review;
 use botticelli_queue::{ClaimedJob, Room, WorkerId, claim, register_worker, release_worker};
 use botticelli_scheduler::Maintenance;
 use futures_util::future::join_all;
 use serde_json::json;
+use sqlx::PgPool;
 
 use crate::bench::{Bench, at};
 
@@ -15,6 +16,17 @@ const ONE: Room = Room {
     jobs: 1,
     takes_suspect: true,
 };
+
+async fn begin_run(pool: &PgPool, job_id: i64, attempt: i32) {
+    let run = NewExecution {
+        actor: "generation",
+        job_id,
+        attempt,
+        worker_name: "host:1",
+        traceparent: None,
+    };
+    start_executions(pool, &[run]).await.unwrap();
+}
 
 /// A job that a worker held when it died, in the middle of a review.
 async fn lost_job(bench: &Bench) -> ClaimedJob {
@@ -30,9 +42,7 @@ async fn lost_job(bench: &Bench) -> ClaimedJob {
         .pop()
         .unwrap();
     let (id, attempt) = (job.lease.job.0, job.lease.attempt);
-    start_execution(pool, "generation", id, attempt, "host:1", None)
-        .await
-        .unwrap();
+    begin_run(pool, id, attempt).await;
     let mut connection = pool.acquire().await.unwrap();
     save_checkpoint(&mut connection, id, "1/idea", &json!({ "reply": "hats" }))
         .await
@@ -167,9 +177,7 @@ async fn what_a_worker_wrote_after_its_job_had_ended_is_put_in_order() {
     bench.database.execute("select botticelli.enqueue('generation')").await;
     let running = lost_job(&bench).await.lease.job.0;
     // A worker that was frozen wrote these for job 99, which somebody else had finished meanwhile.
-    start_execution(&bench.database.pool, "generation", 99, 1, "host:2", None)
-        .await
-        .unwrap();
+    begin_run(&bench.database.pool, 99, 1).await;
     bench
         .database
         .execute(

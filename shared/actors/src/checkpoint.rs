@@ -33,13 +33,38 @@ pub async fn save_checkpoint(
     step: &str,
     record: &Value,
 ) -> Result<(), ActorsError> {
-    sqlx::query(sql(
-        "insert into botticelli.act_checkpoints (job_id, step, record) values ($1, $2, $3)
-         on conflict (job_id, step) do nothing",
-    ))
-    .bind(job_id)
-    .bind(step)
-    .bind(record)
+    save_checkpoints(connection, &[Checkpoint { job_id, step, record }]).await
+}
+
+/// What is kept of a finished step.
+#[derive(Debug, Clone, Copy)]
+pub struct Checkpoint<'a> {
+    /// Whose step it is.
+    pub job_id: i64,
+    /// Which.
+    pub step: &'a str,
+    /// What came of it.
+    pub record: &'a Value,
+}
+
+/// As [`save_checkpoint`] for many, in one statement.
+///
+/// # Errors
+///
+/// As [`save_checkpoint`].
+pub async fn save_checkpoints(
+    connection: &mut PgConnection,
+    checkpoints: &[Checkpoint<'_>],
+) -> Result<(), ActorsError> {
+    let jobs: Vec<i64> = checkpoints.iter().map(|checkpoint| checkpoint.job_id).collect();
+    let steps: Vec<&str> = checkpoints.iter().map(|checkpoint| checkpoint.step).collect();
+    let records: Vec<&Value> = checkpoints.iter().map(|checkpoint| checkpoint.record).collect();
+    sqlx::query(sql("insert into botticelli.act_checkpoints (job_id, step, record)
+         select * from unnest($1::bigint[], $2::text[], $3::jsonb[])
+         on conflict (job_id, step) do nothing"))
+    .bind(jobs)
+    .bind(steps)
+    .bind(records)
     .execute(connection)
     .await
     .map_err(ActorsError::writing)?;

@@ -49,37 +49,41 @@ pub struct Ending<'a> {
     pub metadata: &'a serde_json::Value,
 }
 
-/// Opens the row of a run that begins now and notes it as the actor's last run. Gives the row's id.
+/// A run that begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewExecution<'a> {
+    /// Whose run it is.
+    pub actor: &'a str,
+    /// For which job.
+    pub job_id: i64,
+    /// Which attempt of it.
+    pub attempt: i32,
+    /// Where, for people.
+    pub worker_name: &'a str,
+    /// The trace that it belongs to.
+    pub traceparent: Option<&'a str>,
+}
+
+/// Opens the rows of runs that begin now and notes each as its actor's last run. Gives the rows' ids, in this order.
 ///
 /// # Errors
 ///
-/// [`ActorsError`] when the row could not be written.
-pub async fn start_execution(
-    pool: &PgPool,
-    actor: &str,
-    job_id: i64,
-    attempt: i32,
-    worker_name: &str,
-    traceparent: Option<&str>,
-) -> Result<i64, ActorsError> {
-    sqlx::query_scalar(sql(
-        "with run as (
-           insert into botticelli.actor_server_executions (task_id, actor_name, job_id, attempt, worker_name, traceparent)
-           values ($1, $1, $2, $3, $4, $5) returning id, started_at
-         ),
-         noted as (
-           update botticelli.actor_server_state set last_run = run.started_at from run where task_id = $1
-         )
-         select id from run",
-    ))
-    .bind(actor)
-    .bind(job_id)
-    .bind(attempt)
-    .bind(worker_name)
-    .bind(traceparent)
-    .fetch_one(pool)
-    .await
-    .map_err(ActorsError::writing)
+/// [`ActorsError`] when the rows could not be written; none is then.
+pub async fn start_executions(pool: &PgPool, runs: &[NewExecution<'_>]) -> Result<Vec<i64>, ActorsError> {
+    let actors: Vec<&str> = runs.iter().map(|run| run.actor).collect();
+    let jobs: Vec<i64> = runs.iter().map(|run| run.job_id).collect();
+    let attempts: Vec<i32> = runs.iter().map(|run| run.attempt).collect();
+    let workers: Vec<&str> = runs.iter().map(|run| run.worker_name).collect();
+    let traces: Vec<Option<&str>> = runs.iter().map(|run| run.traceparent).collect();
+    sqlx::query_scalar(sql(include_str!("sql/start_executions.sql")))
+        .bind(actors)
+        .bind(jobs)
+        .bind(attempts)
+        .bind(workers)
+        .bind(traces)
+        .fetch_all(pool)
+        .await
+        .map_err(ActorsError::writing)
 }
 
 /// Closes the row of a run. A row that is closed already stays as it is.

@@ -10,10 +10,13 @@ mod failure;
 mod pause;
 mod registry;
 
-pub use checkpoint::{checkpointed_jobs, clear_checkpoints, load_checkpoint, remove_checkpoint, save_checkpoint};
+pub use checkpoint::{
+    Checkpoint, checkpointed_jobs, clear_checkpoints, load_checkpoint, remove_checkpoint, save_checkpoint,
+    save_checkpoints,
+};
 pub use execution::{
-    Ending, ExecutionRow, Outcome, finish_execution, forget_interruptions, get_execution, interrupted_jobs,
-    list_actor_executions, list_executions, mark_lost, open_executions, start_execution,
+    Ending, ExecutionRow, NewExecution, Outcome, finish_execution, forget_interruptions, get_execution,
+    interrupted_jobs, list_actor_executions, list_executions, mark_lost, open_executions, start_executions,
 };
 pub use failure::ActorsError;
 pub use pause::{

@@ -41,6 +41,8 @@ pub struct StateEntry<'a> {
     pub key: &'a str,
     /// What.
     pub value: &'a Value,
+    /// By whom, for people who look at the table.
+    pub by: &'a str,
 }
 
 /// Why something could not be remembered or recalled.
@@ -94,34 +96,38 @@ pub async fn load_state(
 }
 
 /// Remembers all of these until others are put in their places, in the caller's transaction. Of two of the same key the last
-/// counts. `by` is for people who look at the table.
+/// counts.
 ///
 /// What a transaction remembers belongs into one call: rows are locked in the order of scopes and keys.
 ///
 /// # Errors
 ///
 /// [`StateError`].
-pub async fn save_state(connection: &mut PgConnection, entries: &[StateEntry<'_>], by: &str) -> Result<(), StateError> {
-    let mut last: BTreeMap<(String, &str), &Value> = BTreeMap::new();
+pub async fn save_state(connection: &mut PgConnection, entries: &[StateEntry<'_>]) -> Result<(), StateError> {
+    let mut last: BTreeMap<(String, &str), (&Value, String)> = BTreeMap::new();
     for entry in entries {
         check_key(entry.scope, entry.key)?;
         if holds_nul(entry.value) {
             return Err(StateError::Value(entry.key.to_owned()));
         }
-        last.insert((entry.scope.to_string(), entry.key), entry.value);
+        last.insert(
+            (entry.scope.to_string(), entry.key),
+            (entry.value, entry.by.replace('\0', "")),
+        );
     }
     let (scopes, keys): (Vec<&str>, Vec<&str>) = last.keys().map(|(scope, key)| (scope.as_str(), *key)).unzip();
-    let values: Vec<&Value> = last.values().copied().collect();
+    let (values, by): (Vec<&Value>, Vec<&str>) = last.values().map(|(value, by)| (*value, by.as_str())).unzip();
     sqlx::query(sql(
         "insert into botticelli.narrative_state as state (scope, key, value, updated_by)
-         select scope, key, value, $4 from unnest($1::text[], $2::text[], $3::jsonb[]) as entry (scope, key, value)
+         select scope, key, value, updated_by
+         from unnest($1::text[], $2::text[], $3::jsonb[], $4::text[]) as entry (scope, key, value, updated_by)
          on conflict (scope, key) do update
          set value = excluded.value, updated_at = now(), updated_by = excluded.updated_by",
     ))
     .bind(scopes)
     .bind(keys)
     .bind(values)
-    .bind(by.replace('\0', ""))
+    .bind(by)
     .execute(connection)
     .await
     .map_err(|source| StateError::Database {

@@ -1,6 +1,7 @@
 //! The bus: how every process reaches PostgreSQL, brings its schema up to date and checks that it is.
 
 mod connect;
+mod desk;
 mod pooler;
 mod refusal;
 mod renaming;
@@ -10,6 +11,7 @@ mod sessionless;
 mod transaction;
 
 pub use connect::{ANSWER_LIMIT, ConnectError, PoolSize, connect, connect_sessionless, has_sessions, limit_session};
+pub use desk::{Asked, Desk};
 pub use refusal::Refusal;
 pub use schema::{SchemaError, check_schema, migrate};
 pub use schema_name::{SchemaName, SchemaNameError, SchemaTaken, serve_schema, served_schema, sql};

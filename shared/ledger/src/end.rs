@@ -44,6 +44,59 @@ pub async fn settle(
     end(connection, call, CallState::Settled, charge, None, request_id).await
 }
 
+/// What becomes of a call that was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settlement {
+    /// The call.
+    pub call: CallId,
+    /// What it has really used.
+    pub usage: Usage,
+    /// What that cost, in millionths of a dollar.
+    pub cost_micros: u64,
+    /// The provider's name for it.
+    pub request_id: Option<String>,
+}
+
+/// Ends calls that were answered, by one statement. As for the rest this is like [`settle`].
+///
+/// # Errors
+///
+/// As [`settle`]; the transaction is of no use then.
+pub async fn settle_all(connection: &mut PgConnection, settlements: &[&Settlement]) -> Result<(), LedgerError> {
+    // In one order, so that two that end the same calls wait for one another and not each for the other.
+    let mut ordered = settlements.to_vec();
+    ordered.sort_by_key(|settlement| settlement.call);
+    let calls: Vec<CallId> = ordered.iter().map(|settlement| settlement.call).collect();
+    let amounts = |amount: fn(&Usage) -> u64| -> Vec<i64> {
+        ordered
+            .iter()
+            .map(|settlement| stored(amount(&settlement.usage)))
+            .collect()
+    };
+    let are_estimated: Vec<bool> = ordered.iter().map(|settlement| settlement.usage.is_estimated).collect();
+    let costs: Vec<i64> = ordered
+        .iter()
+        .map(|settlement| stored(settlement.cost_micros))
+        .collect();
+    let request_ids = ordered
+        .iter()
+        .map(|settlement| settlement.request_id.as_deref().map(short));
+    let unknown: Option<CallId> = sqlx::query_scalar(sql(include_str!("sql/settle_calls.sql")))
+        .bind(calls)
+        .bind(amounts(|usage| usage.input_tokens))
+        .bind(amounts(|usage| usage.output_tokens))
+        .bind(amounts(|usage| usage.cached_input_tokens))
+        .bind(amounts(|usage| usage.cache_write_tokens))
+        .bind(amounts(|usage| usage.reasoning_tokens))
+        .bind(are_estimated)
+        .bind(costs)
+        .bind(request_ids.collect::<Vec<_>>())
+        .fetch_one(connection)
+        .await
+        .map_err(LedgerError::while_doing("end calls"))?;
+    unknown.map_or(Ok(()), |call| Err(LedgerError::Unknown(call)))
+}
+
 /// Ends a call that got no answer that counts, by a transaction of its own. `class` says what went wrong, in one word. As for the rest
 /// this is like [`settle`].
 ///

@@ -16,9 +16,9 @@ pub enum LedgerError {
     /// There is no such call, or it was pruned.
     #[error("call {0} of a language model is not on record; it was never reserved, or has been pruned since")]
     Unknown(CallId),
-    /// The process is about to end, so nobody reserves any more.
-    #[error("the call of a language model was not reserved, because the process is ending")]
-    Ending,
+    /// The database did not answer in time, or the process is about to end.
+    #[error("the call of a language model was not reserved: the database did not answer, or the process is ending")]
+    NoAnswer,
     /// The database refused or did not answer.
     #[error("the ledger could not {action}")]
     Database {

@@ -23,7 +23,7 @@ mod usage;
 
 pub use budget::{Alert, Budget, Measure, Period, Refusal, Scope};
 pub use call::{Call, CallId, CallState, JobAttempt};
-pub use end::{Charge, fail, release, settle};
+pub use end::{Charge, Settlement, fail, release, settle, settle_all};
 pub use failure::LedgerError;
 pub use ledger::Ledger;
 pub use look::{

@@ -25,7 +25,7 @@ const ACTION: &str = "reserve a call";
 /// [`LedgerError::Invalid`] for what no call can have and for an unknown time zone, [`LedgerError::Database`] otherwise.
 pub async fn reserve(pool: &PgPool, reservation: &Reservation) -> Result<Reserved, LedgerError> {
     let mut answers = reserve_all(pool, std::slice::from_ref(reservation)).await;
-    answers.pop().unwrap_or(Err(LedgerError::Ending))
+    answers.pop().unwrap_or(Err(LedgerError::NoAnswer))
 }
 
 /// Reserves calls one after the other, as many as possible by one transaction; each is granted or not by itself. Gives the answers in
@@ -77,7 +77,7 @@ async fn reserve_some(
                 alone.try_add(reservation);
                 let one = std::slice::from_ref(reservation);
                 answers.push(match ask(pool, one, alone.into_columns()).await {
-                    Ok(mut told) => told.pop().unwrap_or(Err(LedgerError::Ending)),
+                    Ok(mut told) => told.pop().unwrap_or(Err(LedgerError::NoAnswer)),
                     Err(error) => Err(error),
                 });
             }

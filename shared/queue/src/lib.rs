@@ -57,11 +57,11 @@ pub use limits::{QueueLimits, Rate, limit_queue};
 pub use look::{JobDetails, QueueStanding, Try, UnfinishedJob, find_job, list_unfinished, standing, tries};
 pub use prune::{Pruned, prune};
 pub use queues::{has_unfinished, register_queue};
-pub use report::{LogLevel, LogLine, Progress, add_to_log, job_log, report_progress, save_result};
+pub use report::{LogLevel, LogLine, Progress, Report, add_to_log, job_log, report_all, report_progress, save_result};
 pub use rescue::{RescuedJob, rescue};
 pub use settle::{
-    PutBack, Retried, complete, complete_all, discard, hand_back, hold, put_back_strays, retry, settle_cancelled,
-    snooze,
+    PutBack, Retried, complete, complete_all, discard, hand_back, hold, hold_all, put_back_strays, retry,
+    settle_cancelled, snooze,
 };
 pub use stray_watch::StrayWatch;
 pub use wakeup::{Wakeup, Wakeups};

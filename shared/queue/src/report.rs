@@ -111,6 +111,58 @@ pub async fn add_to_log(
     held(added, lease)
 }
 
+/// What a job tells at once: how far it is, and a line for its log.
+#[derive(Debug, Clone, Copy)]
+pub struct Report<'a> {
+    /// The job.
+    pub lease: Lease,
+    /// How far it is.
+    pub progress: Progress<'a>,
+    /// How much the line matters.
+    pub level: LogLevel,
+    /// The line.
+    pub line: &'a str,
+}
+
+/// As [`report_progress`] and [`add_to_log`] for many jobs, in one statement.
+///
+/// # Errors
+///
+/// As [`report_progress`]; the transaction is of no use then.
+pub async fn report_all(connection: &mut PgConnection, reports: &[Report<'_>]) -> Result<(), QueueError> {
+    let number = |number: Option<u32>| number.map(i64::from);
+    let place = |report: &Report<'_>| i32::from(report.lease.place);
+    let note = |report: &Report<'_>| report.progress.note.map(|note| cut(note, LONGEST_NOTE));
+    let are_held: Vec<bool> = sqlx::query_scalar(sql(
+        "select
+           botticelli.report_progress(worker, claim, place, job, attempt, done, total, note)
+           and botticelli.add_to_log(worker, claim, place, job, attempt, level, line)
+         from unnest(
+           $1::uuid[], $2::bigint[], $3::integer[], $4::bigint[], $5::integer[], $6::bigint[], $7::bigint[], $8::text[], $9::text[],
+           $10::text[]
+         ) as told (worker, claim, place, job, attempt, done, total, note, level, line)",
+    ))
+    .bind(column(reports, |report| report.lease.worker))
+    .bind(column(reports, |report| report.lease.claim))
+    .bind(column(reports, place))
+    .bind(column(reports, |report| report.lease.job))
+    .bind(column(reports, |report| report.lease.attempt))
+    .bind(column(reports, |report| number(report.progress.done)))
+    .bind(column(reports, |report| number(report.progress.total)))
+    .bind(column(reports, note))
+    .bind(column(reports, |report| report.level.as_str()))
+    .bind(column(reports, |report| cut(report.line, LONGEST_LINE)))
+    .fetch_all(connection)
+    .await
+    .map_err(QueueError::while_doing("report on jobs"))?;
+    let mut answers = reports.iter().zip(are_held);
+    answers.try_for_each(|(report, is_held)| held(is_held, report.lease))
+}
+
+fn column<T>(reports: &[Report<'_>], value: impl Fn(&Report<'_>) -> T) -> Vec<T> {
+    reports.iter().map(value).collect()
+}
+
 /// Keeps what came of a job, in the transaction that [completes](crate::complete()) it and after that: this alone is not fenced.
 ///
 /// # Errors

@@ -62,6 +62,26 @@ pub async fn hold(connection: &mut PgConnection, lease: Lease) -> Result<(), Que
     fenced(lease, held.rows_affected())
 }
 
+/// As [`hold`] for many jobs, in one statement. Gives the leases that are gone.
+///
+/// # Errors
+///
+/// [`QueueError::Database`] when the statement fails.
+pub async fn hold_all(connection: &mut PgConnection, leases: &[Lease]) -> Result<Vec<Lease>, QueueError> {
+    let claims: Vec<ClaimId> = leases.iter().map(|lease| lease.claim).collect();
+    let workers: Vec<WorkerId> = leases.iter().map(|lease| lease.worker).collect();
+    let places: Vec<i32> = leases.iter().map(|lease| i32::from(lease.place)).collect();
+    let held: Vec<bool> = sqlx::query_scalar(sql(include_str!("sql/hold_all.sql")))
+        .bind(claims)
+        .bind(workers)
+        .bind(places)
+        .fetch_all(connection)
+        .await
+        .map_err(QueueError::while_doing("check leases of jobs"))?;
+    let lost = leases.iter().zip(held).filter(|(_, is_held)| !is_held);
+    Ok(lost.map(|(lease, _)| *lease).collect())
+}
+
 /// The job is done: it moves to the history as `completed`.
 ///
 /// # Errors

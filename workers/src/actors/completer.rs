@@ -1,6 +1,6 @@
 //! The actor that records how jobs ended, and keeps trying while the database is away.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use botticelli_actors::Outcome as Ended;
 use botticelli_database::ANSWER_LIMIT;
@@ -11,9 +11,10 @@ use ractor::{Actor, ActorProcessingErr, ActorRef};
 
 use crate::{
     outcome::{Outcome, chain},
-    record::{Recorded, record, record_refused},
+    record::{EndedRun, Recorded, record_refused},
     record_error::RecordError,
     shop::{ActorSpec, Shop},
+    together::write_all,
 };
 
 /// A job that ended and whose end is not recorded yet.
@@ -28,6 +29,15 @@ pub(super) struct Settle {
     pub patience: Duration,
 }
 
+impl Settle {
+    fn ended(&self) -> EndedRun<'_> {
+        EndedRun {
+            actor: &self.actor,
+            finished: &self.finished,
+        }
+    }
+}
+
 impl std::fmt::Debug for Settle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Settle")
@@ -36,61 +46,109 @@ impl std::fmt::Debug for Settle {
     }
 }
 
-/// Records the ends of jobs.
+/// What can be said to the completer.
+#[derive(Debug)]
+pub(super) enum CompleterMessage {
+    /// A job ended.
+    Settle(Box<Settle>),
+    /// Record what has come together. It comes behind the ends that were told until it was sent.
+    Record,
+}
+
+/// Ends recorded together at most.
+const MOST_TOGETHER: usize = 64;
+
+/// Records the ends of jobs, those together that came while the last ones were recorded.
 pub(super) struct Completer;
 
+pub(super) struct State {
+    shop: Arc<Shop>,
+    /// The ends that are to be recorded. Not empty: [`CompleterMessage::Record`] is on its way.
+    waiting: VecDeque<Settle>,
+}
+
 impl Actor for Completer {
-    type Msg = Settle;
-    type State = Arc<Shop>;
+    type Msg = CompleterMessage;
+    type State = State;
     type Arguments = Arc<Shop>;
 
-    async fn pre_start(&self, _: ActorRef<Settle>, shop: Arc<Shop>) -> Result<Arc<Shop>, ActorProcessingErr> {
-        Ok(shop)
+    async fn pre_start(&self, _: ActorRef<CompleterMessage>, shop: Arc<Shop>) -> Result<State, ActorProcessingErr> {
+        let waiting = VecDeque::new();
+        Ok(State { shop, waiting })
     }
 
     async fn handle(
         &self,
-        myself: ActorRef<Settle>,
-        mut settle: Settle,
-        shop: &mut Arc<Shop>,
+        myself: ActorRef<CompleterMessage>,
+        message: CompleterMessage,
+        state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
-        let job = &settle.finished.job;
-        let mut recorded = in_time(record(shop, &settle.actor, &settle.finished)).await;
-        if let Err(RecordError::Refused(error)) = &recorded {
-            let reason = chain(&**error);
-            tracing::error!(job.id = %job.lease.job, error = reason, "The end of job {} cannot be recorded; discarding it", job.lease.job);
-            recorded = in_time(record_refused(shop, &settle.actor, job, &reason)).await;
-        }
-        match recorded {
-            Ok(recorded) => {
-                report(shop, &settle, &recorded);
-                (settle.done)();
+        match message {
+            CompleterMessage::Settle(settle) => {
+                if state.waiting.is_empty() {
+                    myself.cast(CompleterMessage::Record)?;
+                }
+                state.waiting.push_back(*settle);
             }
-            Err(RecordError::LeaseLost(error)) => {
-                tracing::warn!(job.id = %job.lease.job, job.attempt = job.lease.attempt, "Dropped a result: {error}");
-                (settle.done)();
-            }
-            Err(RecordError::Refused(error)) => {
-                tracing::error!(job.id = %job.lease.job, error = chain(&*error), "Gave up job {}: not even its discarding could be recorded", job.lease.job);
-                (settle.done)();
-            }
-            Err(RecordError::Database(error)) => {
-                tracing::error!(job.id = %job.lease.job, error = chain(&*error), "Could not record the end of job {} yet", job.lease.job);
-                let wait = settle.patience;
-                settle.patience = (wait * 2).min(Duration::from_secs(5));
-                // Not awaited: other jobs' ends need not wait for this one's turn.
-                drop(myself.send_after(wait, move || settle));
+            CompleterMessage::Record => {
+                let many = state.waiting.len().min(MOST_TOGETHER);
+                let some = state.waiting.drain(..many).collect();
+                settle_all(&myself, &state.shop, some).await;
+                if !state.waiting.is_empty() {
+                    myself.cast(CompleterMessage::Record)?;
+                }
             }
         }
         Ok(())
     }
 }
 
-/// Gives the database its own statement timeout and some more. A server that is gone without a word would otherwise hold
-/// up the ends of all jobs for ever.
-async fn in_time(recording: impl Future<Output = Result<Recorded, RecordError>>) -> Result<Recorded, RecordError> {
-    let recorded = tokio::time::timeout(ANSWER_LIMIT, recording).await;
-    recorded.unwrap_or_else(|elapsed| Err(RecordError::Database(Box::new(elapsed))))
+async fn settle_all(myself: &ActorRef<CompleterMessage>, shop: &Shop, mut settles: Vec<Settle>) {
+    // In one order, so that two processes that end jobs of the same actors wait for one another and not each for the other.
+    settles.sort_by(|one, other| one.actor.name.cmp(&other.actor.name));
+    let ends: Vec<EndedRun<'_>> = settles.iter().map(Settle::ended).collect();
+    let recorded = tokio::time::timeout(ANSWER_LIMIT, write_all(shop, &ends.iter().collect::<Vec<_>>())).await;
+    let recorded = recorded.unwrap_or_else(|_| ends.iter().map(|_| Err(RecordError::no_answer())).collect());
+    for (settle, recorded) in settles.into_iter().zip(recorded) {
+        settled(myself, shop, settle, recorded).await;
+    }
+}
+
+/// Goes on with a job whose end was recorded, or was not.
+async fn settled(
+    myself: &ActorRef<CompleterMessage>,
+    shop: &Shop,
+    mut settle: Settle,
+    mut recorded: Result<Recorded, RecordError>,
+) {
+    let job = &settle.finished.job;
+    if let Err(RecordError::Refused(error)) = &recorded {
+        let reason = chain(&**error);
+        tracing::error!(job.id = %job.lease.job, error = reason, "The end of job {} cannot be recorded; discarding it", job.lease.job);
+        let refused = tokio::time::timeout(ANSWER_LIMIT, record_refused(shop, &settle.actor, job, &reason)).await;
+        recorded = refused.unwrap_or_else(|_| Err(RecordError::no_answer()));
+    }
+    match recorded {
+        Ok(recorded) => {
+            report(shop, &settle, &recorded);
+            (settle.done)();
+        }
+        Err(error @ RecordError::LeaseLost(_)) => {
+            tracing::warn!(job.id = %job.lease.job, job.attempt = job.lease.attempt, "Dropped a result: {error}");
+            (settle.done)();
+        }
+        Err(RecordError::Refused(error)) => {
+            tracing::error!(job.id = %job.lease.job, error = chain(&*error), "Gave up job {}: not even its discarding could be recorded", job.lease.job);
+            (settle.done)();
+        }
+        Err(RecordError::Database(error)) => {
+            tracing::error!(job.id = %job.lease.job, error = chain(&*error), "Could not record the end of job {} yet", job.lease.job);
+            let wait = settle.patience;
+            settle.patience = (wait * 2).min(Duration::from_secs(5));
+            // Not awaited: other jobs' ends need not wait for this one's turn.
+            drop(myself.send_after(wait, move || CompleterMessage::Settle(Box::new(settle))));
+        }
+    }
 }
 
 /// Counts and logs a recorded end, once. Gauges about the actor as a whole are the scheduler's: no worker sees all of it.

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use super::{
     canceller::{Canceller, Hearsay},
-    completer::{Completer, Settle},
+    completer::{Completer, CompleterMessage, Settle},
     lease_keeper::{self, LeaseKeeper, LeaseKeeperMessage},
     listener::listen,
     narrative_actor::{self, ActorStatus, NarrativeActor, NarrativeActorMessage},
@@ -190,7 +190,7 @@ struct RootState {
     options: FleetOptions,
     specs: HashMap<Arc<str>, Arc<ActorSpec>>,
     lease_keeper: Option<ActorRef<LeaseKeeperMessage>>,
-    completer: Option<ActorRef<Settle>>,
+    completer: Option<ActorRef<CompleterMessage>>,
     narrative_actors: HashMap<Arc<str>, ActorRef<NarrativeActorMessage>>,
     finished: mpsc::UnboundedSender<Finished<Outcome>>,
     draining: bool,
@@ -328,7 +328,7 @@ impl RootState {
                 let arguments = lease_keeper::Arguments {
                     pool: self.options.lease_pool.clone(),
                     identity: self.shop.identity.clone(),
-                    worker_name: Arc::from(self.shop.worker_name.as_str()),
+                    worker_name: Arc::clone(&self.shop.worker_name),
                     lease: self.options.lease,
                     heartbeat: self.options.heartbeat,
                 };
@@ -381,7 +381,7 @@ impl RootState {
             patience: Duration::from_millis(100),
         };
         if let Some(completer) = &self.completer {
-            completer.cast(settle).ok();
+            completer.cast(CompleterMessage::Settle(Box::new(settle))).ok();
         }
     }
 

@@ -8,13 +8,13 @@ use std::{
 };
 
 use botticelli_ledger::{
-    Budget, Call, CallId, Charge, JobAttempt, LedgerError, Multiplier, Multipliers, Period, RateLimits, RateScope,
-    Reservation, Scope, fail, settle, throttle_for,
+    Budget, Call, CallId, Charge, JobAttempt, Multiplier, Multipliers, Period, RateLimits, RateScope, Reservation,
+    Scope, Settlement, fail, throttle_for,
 };
 use botticelli_llm::{ErrorClass, LlmError, Prices, Usage};
 use botticelli_narrative::{Ledger, PlannedCall, PortError, PortFuture, Receipt, Reserved, Spend, Ticket};
 use botticelli_settings::{BudgetPeriod, BudgetSettings, LimitSettings, ProviderWire, Settings};
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 
 use crate::models::{micros, no_price, prices};
 
@@ -178,17 +178,18 @@ impl Account<'_> {
         }
     }
 
-    /// Records calls with answers, within the transaction that keeps the answers.
-    pub(crate) async fn settle(&self, connection: &mut PgConnection, receipts: &[Receipt]) -> Result<(), LedgerError> {
-        for receipt in receipts {
-            let cost = self
-                .open()
+    /// What becomes of calls with answers, to be recorded by the transaction that keeps the answers.
+    pub(crate) fn settlements(&self, receipts: &[Receipt]) -> Vec<Settlement> {
+        let open = self.open();
+        let settlement = |receipt: &Receipt| Settlement {
+            call: CallId(receipt.ticket.0),
+            usage: usage_of(receipt.usage),
+            cost_micros: open
                 .get(&receipt.ticket)
-                .map_or(0, |asked| self.book.cost(asked, Some(&receipt.model), &receipt.usage));
-            let (call, request_id) = (CallId(receipt.ticket.0), receipt.request_id.as_deref());
-            settle(&mut *connection, call, &usage_of(receipt.usage), cost, request_id).await?;
-        }
-        Ok(())
+                .map_or(0, |asked| self.book.cost(asked, Some(&receipt.model), &receipt.usage)),
+            request_id: receipt.request_id.clone(),
+        };
+        receipts.iter().map(settlement).collect()
     }
 
     /// Takes note of what providers say is left of their limits: of nothing, nothing is asked for until it is there again.

@@ -1,8 +1,8 @@
 //! Runs: one row for each attempt, and an outcome that tells the truth.
 
 use botticelli_actors::{
-    Ending, Outcome, finish_execution, get_execution, list_actor_executions, list_executions, mark_lost,
-    start_execution,
+    Ending, NewExecution, Outcome, finish_execution, get_execution, list_actor_executions, list_executions, mark_lost,
+    start_executions,
 };
 use botticelli_testkit::TestDatabase;
 use serde_json::json;
@@ -10,10 +10,19 @@ use sqlx::AssertSqlSafe;
 
 use crate::roll::with_actors;
 
+fn run_of(job_id: i64, attempt: i32) -> NewExecution<'static> {
+    NewExecution {
+        actor: "generation",
+        job_id,
+        attempt,
+        worker_name: "host:1",
+        traceparent: None,
+    }
+}
+
 async fn start(database: &TestDatabase, job: i64, attempt: i32) -> i64 {
-    start_execution(&database.pool, "generation", job, attempt, "host:1", None)
-        .await
-        .unwrap()
+    let ids = start_executions(&database.pool, &[run_of(job, attempt)]).await.unwrap();
+    ids[0]
 }
 
 async fn finish(database: &TestDatabase, job: i64, attempt: i32, outcome: Outcome) {
@@ -144,6 +153,12 @@ async fn every_rule_about_runs_has_a_name_and_holds() {
         let refused = refused.into_database_error().unwrap();
         assert_eq!(refused.constraint(), Some(constraint), "{change}");
     }
-    let again = start_execution(&database.pool, "generation", 1, 1, "host:2", None).await;
+    let again = start_executions(&database.pool, &[run_of(4, 1), run_of(1, 1)]).await;
     assert!(again.is_err(), "an attempt has one run");
+    let together = start_executions(&database.pool, &[run_of(5, 1), run_of(4, 1)])
+        .await
+        .unwrap();
+    for (id, job) in together.into_iter().zip([5, 4]) {
+        assert_eq!(get_execution(&database.pool, id).await.unwrap().unwrap().job_id, job);
+    }
 }

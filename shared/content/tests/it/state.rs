@@ -15,10 +15,11 @@ async fn save(pool: &PgPool, entries: &[(Scope<'_>, &str, Value)]) -> Result<(),
             scope: *scope,
             key,
             value,
+            by: "job 7",
         })
         .collect();
     let mut transaction = pool.begin().await.unwrap();
-    save_state(&mut transaction, &entries, "job 7").await?;
+    save_state(&mut transaction, &entries).await?;
     transaction.commit().await.unwrap();
     Ok(())
 }
@@ -83,9 +84,10 @@ async fn the_last_value_of_a_key_counts_and_comes_with_its_transaction() {
         scope: Scope::Global,
         key: "k",
         value: &value,
+        by: "job 8",
     };
     let mut transaction = pool.begin().await.unwrap();
-    save_state(&mut transaction, &[entry], "job 8").await.unwrap();
+    save_state(&mut transaction, &[entry]).await.unwrap();
     assert_eq!(
         load_state(&mut *transaction, Scope::Global, &["k"]).await.unwrap()["k"],
         json!(3)

@@ -1,16 +1,28 @@
 use std::error::Error;
 
 use axum::http::StatusCode;
-use botticelli_actors::{Ending, Outcome, finish_execution, start_execution};
+use botticelli_actors::{Ending, NewExecution, Outcome, finish_execution, start_executions};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
 use crate::api_actors::{readable, with_actor};
 use crate::client::{TestResult, get};
 
+/// Begins the first run of a job. Answers with its id.
+async fn started(pool: &PgPool, actor: &str, job_id: i64) -> Result<i64, Box<dyn Error>> {
+    let run = NewExecution {
+        actor,
+        job_id,
+        attempt: 1,
+        worker_name: "worker-1",
+        traceparent: None,
+    };
+    Ok(start_executions(pool, &[run]).await?.pop().ok_or("no run")?)
+}
+
 /// Puts a run in the history; each of one actor needs a job of its own. Answers with its id.
 async fn with_run(pool: &PgPool, actor: &str, job: i64, outcome: Outcome) -> Result<i64, Box<dyn Error>> {
-    let id = start_execution(pool, actor, job, 1, "worker-1", None).await?;
+    let id = started(pool, actor, job).await?;
     let ending = Ending {
         outcome,
         error_message: (outcome == Outcome::Failure).then_some("act `draft` got no answer"),
@@ -62,7 +74,7 @@ async fn a_run_is_shown_with_exactly_the_nine_promised_fields() -> TestResult {
 async fn a_run_that_has_not_ended_is_neither_a_success_nor_a_failure() -> TestResult {
     let database = botticelli_testkit::database().await;
     with_actor(&database.pool, "curation").await?;
-    let id = start_execution(&database.pool, "curation", 1, 1, "worker-1", None).await?;
+    let id = started(&database.pool, "curation", 1).await?;
     let run = get(&readable(&database), &format!("/api/v1/executions/{id}"))
         .await?
         .json()?;
