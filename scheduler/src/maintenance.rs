@@ -189,11 +189,11 @@ impl Maintenance {
         let rescued = rescue(&mut transaction, RESCUE_BATCH).await?;
         for job in &rescued {
             mark_lost(&mut transaction, job.id.0, job.attempt).await?;
-            if job.discarded || job.cancelled {
-                clear_checkpoints(&mut transaction, job.id.0).await?;
-                release(&mut transaction, job.id.0).await?;
-            }
         }
+        let over = rescued.iter().filter(|job| job.discarded || job.cancelled);
+        let over: Vec<i64> = over.map(|job| job.id.0).collect();
+        clear_checkpoints(&mut transaction, &over).await?;
+        release(&mut transaction, &over).await?;
         transaction.commit().await?;
         for RescuedJob {
             id,
@@ -222,13 +222,11 @@ impl Maintenance {
     async fn free_what_ended_jobs_hold(&self) -> Result<(), MaintenanceError> {
         let mut transaction = botticelli_database::transaction(&self.pool).await?;
         let in_hand = jobs_in_hand(&mut transaction).await?;
-        for job in ended_jobs(&mut transaction, &in_hand).await? {
-            release(&mut transaction, job).await?;
-        }
+        let ended = ended_jobs(&mut transaction, &in_hand).await?;
+        release(&mut transaction, &ended).await?;
         let with_checkpoints = checkpointed_jobs(&mut transaction).await?;
-        for job in ended_jobs(&mut transaction, &with_checkpoints).await? {
-            clear_checkpoints(&mut transaction, job).await?;
-        }
+        let ended = ended_jobs(&mut transaction, &with_checkpoints).await?;
+        clear_checkpoints(&mut transaction, &ended).await?;
         let open = open_executions(&mut transaction).await?;
         for (job, attempt) in ended_attempts(&mut transaction, &open).await? {
             mark_lost(&mut transaction, job, attempt).await?;

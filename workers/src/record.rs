@@ -2,23 +2,22 @@
 
 use std::time::Duration;
 
-use botticelli_actors::{Ending, finish_execution, record_failure, record_success, remove_checkpoint};
+use botticelli_actors::{record_failure, remove_checkpoint};
 use botticelli_content::{Batch, BatchError, StoreError, store_batches};
 use botticelli_jobs::ARGS_VERSION;
 use botticelli_posts::{Verdict, decide, store_drafts};
 use botticelli_queue::{
     ClaimedJob, Finished, JobOptions, LogLevel, NewJob, OnFailure, PutBack, QueueError, Retried, Source, WorkflowJob,
-    add_to_log, await_children, complete, discard, enqueue_unless_waiting, hand_back, hold, retry, save_result,
-    settle_cancelled, snooze,
+    add_to_log, await_children, discard, enqueue_unless_waiting, hand_back, hold, retry, settle_cancelled, snooze,
 };
 use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};
 
-mod leftovers;
 mod recorded;
+mod writing;
 
-use self::leftovers::{give_up, let_go};
 pub(crate) use self::recorded::Recorded;
+use self::writing::Writing;
 use crate::{
     handlers::{TargetRows, is_of_answer},
     outcome::{JobFailure, Outcome, Rounds, Work, chain, one_line},
@@ -41,26 +40,41 @@ impl Entry for EndedRun<'_> {
     /// checkpoints.
     async fn write(shop: &Shop, ends: &[&Self]) -> Result<Vec<Result<Recorded, RecordError>>, RecordError> {
         let mut transaction = botticelli_database::transaction(&shop.pool).await?;
+        let mut writing = Writing::new(&mut transaction);
+        let simple = ends.iter().filter(|end| end.only_completes());
+        let simple = simple.map(|end| end.finished.job.lease).collect();
+        writing.complete_together(simple).await?;
         let mut recorded = Vec::with_capacity(ends.len());
         for end in ends {
-            recorded.push(Ok(record(&mut transaction, shop, end).await?));
+            recorded.push(Ok(record(&mut writing, shop, end).await?));
         }
+        writing.finish().await?;
         transaction.commit().await?;
         Ok(recorded)
     }
 }
 
+impl EndedRun<'_> {
+    /// Whether nothing has to be written before the job is completed.
+    fn only_completes(&self) -> bool {
+        self.finished.result.as_ref().is_ok_and(|outcome| {
+            let is_over = !matches!(outcome.work, Work::Rounds(_) | Work::Wasted);
+            is_over && outcome.rows.is_empty() && outcome.failures.is_empty()
+        })
+    }
+}
+
 /// Records the end of a run: the work, the execution, the breaker and the job.
-async fn record(transaction: &mut PgConnection, shop: &Shop, ended: &EndedRun<'_>) -> Result<Recorded, RecordError> {
+async fn record(writing: &mut Writing<'_>, shop: &Shop, ended: &EndedRun<'_>) -> Result<Recorded, RecordError> {
     let EndedRun { actor, finished } = ended;
     match &finished.result {
-        Ok(outcome) => match store_targets(transaction, shop, &finished.job, &outcome.rows).await? {
-            Ok(()) => record_outcome(transaction, actor, &finished.job, outcome).await,
-            Err(failure) => record_failed(transaction, actor, &finished.job, &failure).await,
+        Ok(outcome) => match store_targets(writing.connection, shop, &finished.job, &outcome.rows).await? {
+            Ok(()) => record_outcome(writing, actor, &finished.job, outcome).await,
+            Err(failure) => record_failed(writing, actor, &finished.job, &failure).await,
         },
         Err(error) => {
             if let Some(failure) = error.downcast_ref::<JobFailure>() {
-                return record_failed(transaction, actor, &finished.job, failure).await;
+                return record_failed(writing, actor, &finished.job, failure).await;
             }
             // A layer around the handler answered: the timeout, or the panic guard.
             let error = if error.is::<tower::timeout::error::Elapsed>() {
@@ -69,7 +83,7 @@ async fn record(transaction: &mut PgConnection, shop: &Shop, ended: &EndedRun<'_
             } else {
                 chain(&**error)
             };
-            record_retry(transaction, actor, &finished.job, one_line(&error), None).await
+            record_retry(writing, actor, &finished.job, one_line(&error), None).await
         }
     }
 }
@@ -93,8 +107,10 @@ pub(crate) async fn record_refused(
     // What was refused may be refused again, and the job must end all the same.
     let mut rest = transaction.begin().await?;
     let closed = async {
-        end(&mut rest, actor, job, &mut recorded, &json!({})).await?;
-        give_up(&mut rest, job).await
+        let mut writing = Writing::new(&mut rest);
+        end(&mut writing, actor, job, &mut recorded, &json!({})).await?;
+        writing.give_up(job).await?;
+        writing.finish().await
     };
     match closed.await {
         Ok(()) => rest.commit().await?,
@@ -145,16 +161,16 @@ async fn store_targets(
 const ALL_CANCELLED: &str = "all of its rounds were cancelled";
 
 async fn record_outcome(
-    connection: &mut PgConnection,
+    writing: &mut Writing<'_>,
     actor: &ActorSpec,
     job: &ClaimedJob,
     outcome: &Outcome,
 ) -> Result<Recorded, RecordError> {
     for failure in &outcome.failures {
-        add_to_log(&mut *connection, job.lease, LogLevel::Warn, &one_line(failure)).await?;
+        add_to_log(&mut *writing.connection, job.lease, LogLevel::Warn, &one_line(failure)).await?;
     }
     if let Work::Rounds(rounds) = &outcome.work {
-        return record_rounds(connection, actor, job, rounds, outcome).await;
+        return record_rounds(writing, actor, job, rounds, outcome).await;
     }
     let (is_given_up, has_result, tells_breaker) = match outcome.work {
         Work::Wasted => (true, false, false),
@@ -164,11 +180,11 @@ async fn record_outcome(
     };
     // The fence: it locks the job's claim, or ends all of this. What was said above is fenced by itself.
     if is_given_up && outcome.failures.is_empty() {
-        settle_cancelled(connection, job.lease, ALL_CANCELLED).await?;
+        settle_cancelled(writing.connection, job.lease, ALL_CANCELLED).await?;
     } else if is_given_up {
-        discard(connection, job.lease, &one_line(&outcome.failures.join("; "))).await?;
+        discard(writing.connection, job.lease, &one_line(&outcome.failures.join("; "))).await?;
     } else {
-        complete(connection, job.lease).await?;
+        writing.complete(job).await?;
     }
     let job_id = job.lease.job.0;
     let traceparent = outcome.traceparent.as_deref();
@@ -176,7 +192,7 @@ async fn record_outcome(
     // Whether other actors have something to go on with.
     let has_output = match &outcome.work {
         Work::Drafts(drafts) => {
-            let stored = store_drafts(connection, &actor.name, job_id, drafts, traceparent).await?;
+            let stored = store_drafts(writing.connection, &actor.name, job_id, drafts, traceparent).await?;
             note(&mut metadata, "potential_posts", json!(stored));
             !drafts.is_empty()
         }
@@ -187,7 +203,7 @@ async fn record_outcome(
                     reason: one_line(&verdict.reason),
                     ..verdict.clone()
                 };
-                if decide(connection, job_id, &actor.name, &verdict).await? {
+                if decide(writing.connection, job_id, &actor.name, &verdict).await? {
                     if verdict.approved { &mut approved } else { &mut rejected }.push(verdict.post_id);
                 }
             }
@@ -201,7 +217,7 @@ async fn record_outcome(
     };
     if has_output {
         for follower in &actor.followers {
-            call(connection, follower, traceparent).await?;
+            call(writing.connection, follower, traceparent).await?;
         }
     }
     let (ended, message) = match (&outcome.work, outcome.failures.is_empty()) {
@@ -223,35 +239,24 @@ async fn record_outcome(
         consecutive_failures: None,
     };
     if has_result {
-        keep_result(connection, job, &metadata).await?;
+        writing.keep_result(job, &metadata);
     }
     if tells_breaker {
-        end(connection, actor, job, &mut recorded, &metadata).await?;
+        end(writing, actor, job, &mut recorded, &metadata).await?;
     } else {
-        close(connection, job, &recorded, &metadata).await?;
+        writing.close(job, &recorded, &metadata);
     }
     if is_given_up {
-        give_up(connection, job).await?;
+        writing.give_up(job).await?;
     } else {
-        let_go(connection, job).await?;
+        writing.let_go(job);
     }
     Ok(recorded)
 }
 
-/// Keeps what came of a job for those that wait for it. What is too large stays with the execution alone.
-async fn keep_result(connection: &mut PgConnection, job: &ClaimedJob, metadata: &Value) -> Result<(), RecordError> {
-    match save_result(connection, job.lease, metadata).await {
-        Err(QueueError::Invalid(reason)) => {
-            tracing::warn!(job.id = %job.lease.job, "Did not keep a result: {reason}");
-            Ok(())
-        }
-        saved => Ok(saved?),
-    }
-}
-
 /// Lets the job wait for its rounds, which go the way of all jobs of the actor.
 async fn record_rounds(
-    connection: &mut PgConnection,
+    writing: &mut Writing<'_>,
     actor: &ActorSpec,
     job: &ClaimedJob,
     rounds: &Rounds,
@@ -268,15 +273,15 @@ async fn record_rounds(
         children.push(child);
     }
     let traceparent = outcome.traceparent.as_deref();
-    let waits = await_children(connection, job.lease, &children, OnFailure::Run, traceparent).await?;
+    let waits = await_children(writing.connection, job.lease, &children, OnFailure::Run, traceparent).await?;
     let reason = match waits {
         PutBack::Waits => format!("it waits for its {} rounds", children.len()),
         PutBack::Cancelled { reason } => {
-            give_up(connection, job).await?;
+            writing.give_up(job).await?;
             one_line(&reason)
         }
     };
-    interrupted(connection, job, reason, &outcome.metadata).await
+    Ok(interrupted(writing, job, reason, &outcome.metadata))
 }
 
 /// Enqueues a job of a follower. One that has no queue, or takes no jobs, is no reason to lose what was done.
@@ -305,17 +310,17 @@ async fn call(connection: &mut PgConnection, follower: &str, traceparent: Option
 }
 
 async fn record_failed(
-    connection: &mut PgConnection,
+    writing: &mut Writing<'_>,
     actor: &ActorSpec,
     job: &ClaimedJob,
     failure: &JobFailure,
 ) -> Result<Recorded, RecordError> {
     match failure {
-        JobFailure::Interrupted => record_interruption(connection, job).await,
-        JobFailure::TooNew(reason) => record_wait(connection, actor, job, &one_line(reason), None).await,
-        JobFailure::Wait { reason, after } => record_wait(connection, actor, job, &one_line(reason), *after).await,
-        JobFailure::Discard(reason) => record_discard(connection, actor, job, one_line(reason)).await,
-        JobFailure::Retry { error, after } => record_retry(connection, actor, job, one_line(error), *after).await,
+        JobFailure::Interrupted => record_interruption(writing, job).await,
+        JobFailure::TooNew(reason) => record_wait(writing, actor, job, &one_line(reason), None).await,
+        JobFailure::Wait { reason, after } => record_wait(writing, actor, job, &one_line(reason), *after).await,
+        JobFailure::Discard(reason) => record_discard(writing, actor, job, one_line(reason)).await,
+        JobFailure::Retry { error, after } => record_retry(writing, actor, job, one_line(error), *after).await,
     }
 }
 
@@ -323,7 +328,7 @@ async fn record_failed(
 const LONGEST_WAIT: Duration = Duration::from_hours(1);
 
 async fn record_retry(
-    connection: &mut PgConnection,
+    writing: &mut Writing<'_>,
     actor: &ActorSpec,
     job: &ClaimedJob,
     error: String,
@@ -333,23 +338,23 @@ async fn record_retry(
         || actor.backoff.delay(job.tries, jitter()),
         |asked| asked.min(actor.backoff.cap.max(LONGEST_WAIT)),
     );
-    let is_over = !matches!(retry(connection, job, delay, &error).await?, Retried::Later(_));
-    record_failed_try(connection, actor, job, error, is_over).await
+    let is_over = !matches!(retry(writing.connection, job, delay, &error).await?, Retried::Later(_));
+    record_failed_try(writing, actor, job, error, is_over).await
 }
 
 async fn record_discard(
-    connection: &mut PgConnection,
+    writing: &mut Writing<'_>,
     actor: &ActorSpec,
     job: &ClaimedJob,
     error: String,
 ) -> Result<Recorded, RecordError> {
-    discard(connection, job.lease, &error).await?;
-    record_failed_try(connection, actor, job, error, true).await
+    discard(writing.connection, job.lease, &error).await?;
+    record_failed_try(writing, actor, job, error, true).await
 }
 
 /// The rest of it, once the job waits for its next try, or is over: none is left, or the job was cancelled.
 async fn record_failed_try(
-    connection: &mut PgConnection,
+    writing: &mut Writing<'_>,
     actor: &ActorSpec,
     job: &ClaimedJob,
     error: String,
@@ -357,56 +362,51 @@ async fn record_failed_try(
 ) -> Result<Recorded, RecordError> {
     let mut recorded = Recorded::failure(error);
     let metadata = json!({ "try": job.tries, "final": is_over });
-    end(connection, actor, job, &mut recorded, &metadata).await?;
+    end(writing, actor, job, &mut recorded, &metadata).await?;
     if is_over {
-        give_up(connection, job).await?;
+        writing.give_up(job).await?;
     }
     Ok(recorded)
 }
 
-async fn record_interruption(connection: &mut PgConnection, job: &ClaimedJob) -> Result<Recorded, RecordError> {
-    let reason = match hand_back(connection, job.lease).await? {
+async fn record_interruption(writing: &mut Writing<'_>, job: &ClaimedJob) -> Result<Recorded, RecordError> {
+    let reason = match hand_back(writing.connection, job.lease).await? {
         PutBack::Waits => "the worker stopped; the job goes on elsewhere".to_owned(),
         PutBack::Cancelled { reason } => {
-            give_up(connection, job).await?;
+            writing.give_up(job).await?;
             one_line(&reason)
         }
     };
-    interrupted(connection, job, reason, &json!({})).await
+    Ok(interrupted(writing, job, reason, &json!({})))
 }
 
 /// Puts the job back for a while, which costs it no try: until a limit is open again, or, less and less often, until a newer
 /// program takes it.
 async fn record_wait(
-    connection: &mut PgConnection,
+    writing: &mut Writing<'_>,
     actor: &ActorSpec,
     job: &ClaimedJob,
     reason: &str,
     after: Option<Duration>,
 ) -> Result<Recorded, RecordError> {
-    add_to_log(&mut *connection, job.lease, LogLevel::Warn, reason).await?;
+    add_to_log(&mut *writing.connection, job.lease, LogLevel::Warn, reason).await?;
     let times_put_back = job.lease.attempt.saturating_sub(job.tries);
     let delay = after.map_or_else(
         || actor.backoff.delay(times_put_back.saturating_add(1), jitter()),
         |asked| asked.min(LONGEST_WAIT),
     );
-    let reason = match snooze(connection, job.lease, delay).await? {
+    let reason = match snooze(writing.connection, job.lease, delay).await? {
         PutBack::Waits => reason.to_owned(),
         PutBack::Cancelled { reason } => {
-            give_up(connection, job).await?;
+            writing.give_up(job).await?;
             one_line(&reason)
         }
     };
-    interrupted(connection, job, reason, &json!({})).await
+    Ok(interrupted(writing, job, reason, &json!({})))
 }
 
 /// Closes the execution of a job that goes on later.
-async fn interrupted(
-    connection: &mut PgConnection,
-    job: &ClaimedJob,
-    reason: String,
-    metadata: &Value,
-) -> Result<Recorded, RecordError> {
+fn interrupted(writing: &mut Writing<'_>, job: &ClaimedJob, reason: String, metadata: &Value) -> Recorded {
     let recorded = Recorded {
         outcome: botticelli_actors::Outcome::Interrupted,
         message: Some(reason),
@@ -415,52 +415,33 @@ async fn interrupted(
         breaker_tripped: false,
         consecutive_failures: None,
     };
-    close(connection, job, &recorded, metadata).await?;
-    Ok(recorded)
+    writing.close(job, &recorded, metadata);
+    recorded
 }
 
 /// Closes the execution and tells the breaker.
 async fn end(
-    connection: &mut PgConnection,
+    writing: &mut Writing<'_>,
     actor: &ActorSpec,
     job: &ClaimedJob,
     recorded: &mut Recorded,
     metadata: &Value,
 ) -> Result<(), RecordError> {
     use botticelli_actors::Outcome as Ended;
-    close(connection, job, recorded, metadata).await?;
+    writing.close(job, recorded, metadata);
     match recorded.outcome {
         Ended::Success => {
-            record_success(connection, &actor.name).await?;
+            writing.tell_success(&actor.name).await?;
             recorded.consecutive_failures = Some(0);
         }
         Ended::Failure => {
-            let change = record_failure(connection, &actor.name, actor.breaker).await?;
+            writing.forget_success();
+            let change = record_failure(writing.connection, &actor.name, actor.breaker).await?;
             recorded.breaker_tripped = change.tripped;
             recorded.consecutive_failures = Some(change.consecutive_failures);
         }
         Ended::Skipped | Ended::Interrupted => {}
     }
-    Ok(())
-}
-
-/// Closes the execution.
-async fn close(
-    connection: &mut PgConnection,
-    job: &ClaimedJob,
-    recorded: &Recorded,
-    metadata: &Value,
-) -> Result<(), RecordError> {
-    let failed = recorded.outcome == botticelli_actors::Outcome::Failure;
-    let ending = Ending {
-        outcome: recorded.outcome,
-        error_message: recorded.message.as_deref().filter(|_| failed),
-        reason: recorded.message.as_deref().filter(|_| !failed),
-        skills_succeeded: i32::try_from(recorded.succeeded).unwrap_or(i32::MAX),
-        skills_failed: i32::try_from(recorded.failed).unwrap_or(i32::MAX),
-        metadata,
-    };
-    finish_execution(connection, job.lease.job.0, job.lease.attempt, &ending).await?;
     Ok(())
 }
 

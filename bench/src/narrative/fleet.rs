@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, ensure};
 use botticelli_database::PoolSize;
-use botticelli_queue::enqueue_bulk;
+use botticelli_queue::{enqueue_bulk, has_unfinished};
 use clap::Args;
 use serde_json::json;
 use sqlx::{ConnectOptions, PgPool};
@@ -62,7 +62,7 @@ pub(crate) async fn run(options: &Fleet) -> anyhow::Result<()> {
         let completed = completed(&pool).await?;
         let (stopwatch, processor) = (Stopwatch::start(), processor_seconds(pid)?);
         enqueue_bulk(&mut *pool.acquire().await?, ACTOR, args).await?;
-        while unfinished(&pool).await? > 0 {
+        while has_unfinished(&mut *pool.acquire().await?, ACTOR).await? {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         let wall = stopwatch.stop().wall.as_secs_f64();
@@ -80,16 +80,6 @@ pub(crate) async fn run(options: &Fleet) -> anyhow::Result<()> {
     }
     drop(worker);
     Ok(())
-}
-
-/// Jobs that wait or run.
-async fn unfinished(pool: &PgPool) -> anyhow::Result<i64> {
-    Ok(
-        sqlx::query_scalar("select count(*) from botticelli.jobs where queue = $1")
-            .bind(ACTOR)
-            .fetch_one(pool)
-            .await?,
-    )
 }
 
 async fn completed(pool: &PgPool) -> anyhow::Result<i64> {

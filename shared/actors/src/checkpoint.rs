@@ -88,14 +88,14 @@ pub async fn remove_checkpoint(connection: &mut PgConnection, job_id: i64, step:
     Ok(())
 }
 
-/// Removes the records of a job that has ended.
+/// Removes the records of jobs that have ended.
 ///
 /// # Errors
 ///
 /// [`ActorsError`] when the rows could not be removed.
-pub async fn clear_checkpoints(connection: &mut PgConnection, job_id: i64) -> Result<(), ActorsError> {
-    sqlx::query(sql("delete from botticelli.act_checkpoints where job_id = $1"))
-        .bind(job_id)
+pub async fn clear_checkpoints(connection: &mut PgConnection, job_ids: &[i64]) -> Result<(), ActorsError> {
+    sqlx::query(sql("delete from botticelli.act_checkpoints where job_id = any ($1)"))
+        .bind(job_ids)
         .execute(connection)
         .await
         .map_err(ActorsError::writing)?;

@@ -30,11 +30,23 @@ impl Outcome {
             Self::Interrupted => "interrupted",
         }
     }
+
+    fn success(self) -> Option<bool> {
+        match self {
+            Self::Success => Some(true),
+            Self::Failure => Some(false),
+            Self::Skipped | Self::Interrupted => None,
+        }
+    }
 }
 
 /// What there is to record about the end of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Ending<'a> {
+    /// Of which job.
+    pub job_id: i64,
+    /// Of which attempt of it.
+    pub attempt: i32,
     /// How it ended.
     pub outcome: Outcome,
     /// What went wrong.
@@ -86,38 +98,28 @@ pub async fn start_executions(pool: &PgPool, runs: &[NewExecution<'_>]) -> Resul
         .map_err(ActorsError::writing)
 }
 
-/// Closes the row of a run. A row that is closed already stays as it is.
+/// Closes the rows of runs. A row that is closed already stays as it is.
 ///
 /// # Errors
 ///
-/// [`ActorsError`] when the row could not be written.
-pub async fn finish_execution(
-    connection: &mut PgConnection,
-    job_id: i64,
-    attempt: i32,
-    ending: &Ending<'_>,
-) -> Result<(), ActorsError> {
-    let success = match ending.outcome {
-        Outcome::Success => Some(true),
-        Outcome::Failure => Some(false),
-        Outcome::Skipped | Outcome::Interrupted => None,
-    };
-    sqlx::query(sql("update botticelli.actor_server_executions
-         set completed_at = clock_timestamp(), outcome = $3, success = $4, error_message = $5, reason = $6,
-             skills_succeeded = $7, skills_failed = $8, skills_skipped = 0, metadata = $9
-         where job_id = $1 and attempt = $2 and outcome = 'running'"))
-    .bind(job_id)
-    .bind(attempt)
-    .bind(ending.outcome.as_str())
-    .bind(success)
-    .bind(ending.error_message)
-    .bind(ending.reason)
-    .bind(ending.skills_succeeded)
-    .bind(ending.skills_failed)
-    .bind(ending.metadata)
-    .execute(connection)
-    .await
-    .map_err(ActorsError::writing)?;
+/// [`ActorsError`] when the rows could not be written; none is then.
+pub async fn finish_executions(connection: &mut PgConnection, endings: &[Ending<'_>]) -> Result<(), ActorsError> {
+    fn column<'a, T>(endings: &[Ending<'a>], value: impl Fn(&Ending<'a>) -> T) -> Vec<T> {
+        endings.iter().map(value).collect()
+    }
+    sqlx::query(sql(include_str!("sql/finish_executions.sql")))
+        .bind(column(endings, |ending| ending.job_id))
+        .bind(column(endings, |ending| ending.attempt))
+        .bind(column(endings, |ending| ending.outcome.as_str()))
+        .bind(column(endings, |ending| ending.outcome.success()))
+        .bind(column(endings, |ending| ending.error_message))
+        .bind(column(endings, |ending| ending.reason))
+        .bind(column(endings, |ending| ending.skills_succeeded))
+        .bind(column(endings, |ending| ending.skills_failed))
+        .bind(column(endings, |ending| ending.metadata))
+        .execute(connection)
+        .await
+        .map_err(ActorsError::writing)?;
     Ok(())
 }
 

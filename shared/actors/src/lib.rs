@@ -15,7 +15,7 @@ pub use checkpoint::{
     save_checkpoints,
 };
 pub use execution::{
-    Ending, ExecutionRow, NewExecution, Outcome, finish_execution, forget_interruptions, get_execution,
+    Ending, ExecutionRow, NewExecution, Outcome, finish_executions, forget_interruptions, get_execution,
     interrupted_jobs, list_actor_executions, list_executions, mark_lost, open_executions, start_executions,
 };
 pub use failure::ActorsError;

@@ -222,13 +222,13 @@ async fn end(pool: &PgPool, delivery_id: i64, state: &str, error: &str) -> Resul
     Ok(())
 }
 
-/// Lets go of what a job that has ended had in hand: planned deliveries and posts in review wait for the next job, begun
+/// Lets go of what jobs that have ended had in hand: planned deliveries and posts in review wait for the next job, begun
 /// deliveries are unconfirmed.
 ///
 /// # Errors
 ///
 /// [`PostsError`] when the rows could not be written.
-pub async fn release(connection: &mut PgConnection, job_id: i64) -> Result<(), PostsError> {
+pub async fn release(connection: &mut PgConnection, job_ids: &[i64]) -> Result<(), PostsError> {
     sqlx::query(sql(
         "with deliveries as (
            update botticelli.deliveries
@@ -238,12 +238,12 @@ pub async fn release(connection: &mut PgConnection, job_id: i64) -> Result<(), P
                  when 'sending' then coalesce(error || '; ', '') || 'the posting job ended without knowing whether the message was published'
                  else error
                end
-           where job_id = $1 and state in ('planned', 'sending')
+           where job_id = any ($1) and state in ('planned', 'sending')
          )
          update botticelli.potential_posts set status = 'pending', review_job_id = null, review_until = null
-         where status = 'in_review' and review_job_id = $1",
+         where status = 'in_review' and review_job_id = any ($1)",
     ))
-    .bind(job_id)
+    .bind(job_ids)
     .execute(connection)
     .await
     .map_err(PostsError::writing)?;

@@ -57,7 +57,10 @@ pub use limits::{QueueLimits, Rate, limit_queue};
 pub use look::{JobDetails, QueueStanding, Try, UnfinishedJob, find_job, list_unfinished, standing, tries};
 pub use prune::{Pruned, prune};
 pub use queues::{has_unfinished, register_queue};
-pub use report::{LogLevel, LogLine, Progress, Report, add_to_log, job_log, report_all, report_progress, save_result};
+pub use report::{
+    LogLevel, LogLine, Progress, Report, add_to_log, check_result, job_log, report_all, report_progress, save_result,
+    save_results,
+};
 pub use rescue::{RescuedJob, rescue};
 pub use settle::{
     PutBack, Retried, complete, complete_all, discard, hand_back, hold, hold_all, put_back_strays, retry,

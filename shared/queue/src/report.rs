@@ -124,39 +124,27 @@ pub struct Report<'a> {
     pub line: &'a str,
 }
 
-/// As [`report_progress`] and [`add_to_log`] for many jobs, in one statement.
+/// As [`report_progress`] and [`add_to_log`] for many jobs, in one statement and in a transaction that [holds](crate::hold_all()) them:
+/// this alone is not fenced.
 ///
 /// # Errors
 ///
-/// As [`report_progress`]; the transaction is of no use then.
+/// [`QueueError::Database`] when the statement fails.
 pub async fn report_all(connection: &mut PgConnection, reports: &[Report<'_>]) -> Result<(), QueueError> {
     let number = |number: Option<u32>| number.map(i64::from);
-    let place = |report: &Report<'_>| i32::from(report.lease.place);
     let note = |report: &Report<'_>| report.progress.note.map(|note| cut(note, LONGEST_NOTE));
-    let are_held: Vec<bool> = sqlx::query_scalar(sql(
-        "select
-           botticelli.report_progress(worker, claim, place, job, attempt, done, total, note)
-           and botticelli.add_to_log(worker, claim, place, job, attempt, level, line)
-         from unnest(
-           $1::uuid[], $2::bigint[], $3::integer[], $4::bigint[], $5::integer[], $6::bigint[], $7::bigint[], $8::text[], $9::text[],
-           $10::text[]
-         ) as told (worker, claim, place, job, attempt, done, total, note, level, line)",
-    ))
-    .bind(column(reports, |report| report.lease.worker))
-    .bind(column(reports, |report| report.lease.claim))
-    .bind(column(reports, place))
-    .bind(column(reports, |report| report.lease.job))
-    .bind(column(reports, |report| report.lease.attempt))
-    .bind(column(reports, |report| number(report.progress.done)))
-    .bind(column(reports, |report| number(report.progress.total)))
-    .bind(column(reports, note))
-    .bind(column(reports, |report| report.level.as_str()))
-    .bind(column(reports, |report| cut(report.line, LONGEST_LINE)))
-    .fetch_all(connection)
-    .await
-    .map_err(QueueError::while_doing("report on jobs"))?;
-    let mut answers = reports.iter().zip(are_held);
-    answers.try_for_each(|(report, is_held)| held(is_held, report.lease))
+    sqlx::query(sql(include_str!("sql/report_all.sql")))
+        .bind(column(reports, |report| report.lease.job))
+        .bind(column(reports, |report| report.lease.attempt))
+        .bind(column(reports, |report| number(report.progress.done)))
+        .bind(column(reports, |report| number(report.progress.total)))
+        .bind(column(reports, note))
+        .bind(column(reports, |report| report.level.as_str()))
+        .bind(column(reports, |report| cut(report.line, LONGEST_LINE)))
+        .execute(connection)
+        .await
+        .map_err(QueueError::while_doing("report on jobs"))?;
+    Ok(())
 }
 
 fn column<T>(reports: &[Report<'_>], value: impl Fn(&Report<'_>) -> T) -> Vec<T> {
@@ -169,15 +157,39 @@ fn column<T>(reports: &[Report<'_>], value: impl Fn(&Report<'_>) -> T) -> Vec<T>
 ///
 /// [`QueueError::Invalid`] when the result takes more than 256 KiB, [`QueueError::Database`] when the statement fails.
 pub async fn save_result(connection: &mut PgConnection, lease: Lease, result: &Value) -> Result<(), QueueError> {
-    fitting(result).map_err(|reason| QueueError::Invalid(format!("the result of job {} {reason}", lease.job)))?;
-    sqlx::query(sql("select botticelli.save_result($1, $2, $3)"))
-        .bind(lease.job)
-        .bind(lease.attempt)
-        .bind(result)
-        .execute(connection)
-        .await
-        .map_err(refused("keep a job's result"))?;
+    save_results(connection, &[(lease, result)]).await
+}
+
+/// As [`save_result`] for many jobs, in one statement.
+///
+/// # Errors
+///
+/// As [`save_result`]; nothing is kept then.
+pub async fn save_results(connection: &mut PgConnection, results: &[(Lease, &Value)]) -> Result<(), QueueError> {
+    for (lease, result) in results {
+        let invalid = |reason| QueueError::Invalid(format!("the result of job {} {reason}", lease.job));
+        fitting(result).map_err(invalid)?;
+    }
+    sqlx::query(sql(
+        "select botticelli.save_result(job, attempt, result)
+         from unnest($1::bigint[], $2::integer[], $3::jsonb[]) as done (job, attempt, result)",
+    ))
+    .bind(results.iter().map(|(lease, _)| lease.job).collect::<Vec<_>>())
+    .bind(results.iter().map(|(lease, _)| lease.attempt).collect::<Vec<_>>())
+    .bind(results.iter().map(|(_, result)| result).collect::<Vec<_>>())
+    .execute(connection)
+    .await
+    .map_err(refused("keep results of jobs"))?;
     Ok(())
+}
+
+/// Why a result cannot be kept: [`save_result`] would refuse it.
+///
+/// # Errors
+///
+/// The reason, for people.
+pub fn check_result(result: &Value) -> Result<(), String> {
+    fitting(result)
 }
 
 /// The log of a job, the first line first.

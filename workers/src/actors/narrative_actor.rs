@@ -65,6 +65,8 @@ pub(super) struct State {
     suspect: Option<Lease>,
     /// Whether a claim or a hand-back ended in a way that may have left such jobs.
     strays: StrayWatch,
+    /// Whether the end of a job has made it send itself a message to claim.
+    is_to_claim: bool,
     /// How long to wait before the next look at jobs that are due and cannot be claimed.
     patience: Duration,
     alarm: Option<JoinHandle<Result<(), ractor::MessagingErr<NarrativeActorMessage>>>>,
@@ -96,6 +98,7 @@ impl Actor for NarrativeActor {
             in_hand: HashSet::new(),
             suspect: None,
             strays: StrayWatch::new(poll_interval),
+            is_to_claim: false,
             patience: FIRST_PATIENCE,
             alarm: None,
             shutdown: None,
@@ -110,12 +113,18 @@ impl Actor for NarrativeActor {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            NarrativeActorMessage::Execute => state.claim_in_time(&myself).await,
+            NarrativeActorMessage::Execute => {
+                state.is_to_claim = false;
+                state.claim_in_time(&myself).await;
+            }
             NarrativeActorMessage::Finished(lease) => {
                 // One that an earlier actor of this queue claimed is not among them.
                 state.in_hand.remove(&lease);
                 state.answer_shutdown();
-                state.claim_in_time(&myself).await;
+                // Behind those that have ended together, whose slots are filled by one claim.
+                if !std::mem::replace(&mut state.is_to_claim, true) {
+                    myself.cast(NarrativeActorMessage::Execute)?;
+                }
             }
             NarrativeActorMessage::Pause(by) => {
                 if let Err(error) = botticelli_actors::pause(&state.shop.pool, &state.actor.name, &by).await {

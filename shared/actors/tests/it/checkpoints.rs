@@ -26,7 +26,7 @@ async fn the_first_record_of_a_step_stands_until_its_job_ends() {
     assert_eq!(load(1, "1/idea").await, Some(json!("hats")));
     assert_eq!(load(1, "2/idea").await, Some(json!("bats")));
 
-    clear_checkpoints(&mut connection, 1).await.unwrap();
+    clear_checkpoints(&mut connection, &[1]).await.unwrap();
     assert_eq!(load(1, "1/idea").await, None);
     assert_eq!(load(2, "1/idea").await, Some(json!("rats")));
 }

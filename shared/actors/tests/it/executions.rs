@@ -1,7 +1,7 @@
 //! Runs: one row for each attempt, and an outcome that tells the truth.
 
 use botticelli_actors::{
-    Ending, NewExecution, Outcome, finish_execution, get_execution, list_actor_executions, list_executions, mark_lost,
+    Ending, NewExecution, Outcome, finish_executions, get_execution, list_actor_executions, list_executions, mark_lost,
     start_executions,
 };
 use botticelli_testkit::TestDatabase;
@@ -27,6 +27,8 @@ async fn start(database: &TestDatabase, job: i64, attempt: i32) -> i64 {
 
 async fn finish(database: &TestDatabase, job: i64, attempt: i32, outcome: Outcome) {
     let ending = Ending {
+        job_id: job,
+        attempt,
         outcome,
         error_message: (outcome == Outcome::Failure).then_some("the model is away"),
         reason: (outcome == Outcome::Skipped).then_some("nothing to do"),
@@ -35,7 +37,7 @@ async fn finish(database: &TestDatabase, job: i64, attempt: i32, outcome: Outcom
         metadata: &json!({ "acts_run": 3 }),
     };
     let mut connection = database.pool.acquire().await.unwrap();
-    finish_execution(&mut connection, job, attempt, &ending).await.unwrap();
+    finish_executions(&mut connection, &[ending]).await.unwrap();
 }
 
 async fn lose(database: &TestDatabase, job: i64, attempt: i32) {

@@ -1,7 +1,7 @@
 use std::error::Error;
 
 use axum::http::StatusCode;
-use botticelli_actors::{Ending, NewExecution, Outcome, finish_execution, start_executions};
+use botticelli_actors::{Ending, NewExecution, Outcome, finish_executions, start_executions};
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -24,6 +24,8 @@ async fn started(pool: &PgPool, actor: &str, job_id: i64) -> Result<i64, Box<dyn
 async fn with_run(pool: &PgPool, actor: &str, job: i64, outcome: Outcome) -> Result<i64, Box<dyn Error>> {
     let id = started(pool, actor, job).await?;
     let ending = Ending {
+        job_id: job,
+        attempt: 1,
         outcome,
         error_message: (outcome == Outcome::Failure).then_some("act `draft` got no answer"),
         reason: (outcome == Outcome::Skipped).then_some("enough posts are waiting"),
@@ -32,7 +34,7 @@ async fn with_run(pool: &PgPool, actor: &str, job: i64, outcome: Outcome) -> Res
         metadata: &json!({}),
     };
     let mut connection = pool.acquire().await?;
-    finish_execution(&mut connection, job, 1, &ending).await?;
+    finish_executions(&mut connection, &[ending]).await?;
     Ok(id)
 }
 

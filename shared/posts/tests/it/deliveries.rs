@@ -22,7 +22,7 @@ async fn begin(database: &TestDatabase, delivery: i64) -> Duration {
 
 async fn end_job(database: &TestDatabase, job: i64) {
     let mut connection = database.pool.acquire().await.unwrap();
-    release(&mut connection, job).await.unwrap();
+    release(&mut connection, &[job]).await.unwrap();
 }
 
 async fn states(database: &TestDatabase) -> Vec<String> {

@@ -130,7 +130,7 @@ async fn an_ended_job_lets_go_of_what_it_did_not_decide() {
     take(&database, 11, 1, LONG).await;
     judge(&database, 10, 1, true).await;
     let mut connection = database.pool.acquire().await.unwrap();
-    release(&mut connection, 10).await.unwrap();
+    release(&mut connection, &[10]).await.unwrap();
     assert_eq!(
         database
             .rows("select status, review_job_id from botticelli.potential_posts order by id")

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use botticelli_queue::{
-    Consumer, ConsumerOptions, JobBackend, JobOptions, LogLevel, NewJob, Progress, QueueError, add_to_log, complete,
-    enqueue, find_job, job_log, prune, report_progress, save_result,
+    ClaimedJob, Consumer, ConsumerOptions, JobBackend, JobOptions, LogLevel, NewJob, Progress, QueueError, Report,
+    add_to_log, complete, enqueue, find_job, job_log, prune, report_all, report_progress, save_result,
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -66,6 +66,67 @@ async fn the_log_of_a_job_is_kept_in_order_and_only_its_last_thousand_lines() {
     let lines = job_log(pool, job.lease.job).await.unwrap();
     assert_eq!((lines.len(), lines[0].message.as_str()), (1000, "line 2"));
     assert_eq!(lines[999].message.len(), 8000);
+}
+
+#[tokio::test]
+async fn what_jobs_tell_together_is_kept_as_if_each_had_told_it_alone() {
+    let bench = Bench::new().await;
+    let (one, other) = (bench.claim_one().await, bench.claim_one().await);
+    let mut connection = bench.database.pool.acquire().await.unwrap();
+    for (job, lines) in [(&one, 1000), (&other, 1)] {
+        bench
+            .database
+            .execute(&format!(
+                "insert into botticelli.job_logs (job_id, attempt, level, message)
+                 select {}, 1, 'info', 'old ' || n from generate_series(1, {lines}) n",
+                job.lease.job
+            ))
+            .await;
+    }
+    let first = Progress {
+        done: Some(1),
+        total: Some(3),
+        note: Some("first"),
+    };
+    report_all(
+        &mut connection,
+        &[report(&one, first, "a\0"), report(&other, first, "b")],
+    )
+    .await
+    .unwrap();
+    let (second, third) = (
+        Progress {
+            done: Some(2),
+            ..Progress::default()
+        },
+        Progress {
+            done: Some(3),
+            ..Progress::default()
+        },
+    );
+    report_all(&mut connection, &[report(&one, second, "c"), report(&one, third, "d")])
+        .await
+        .unwrap();
+    let told = find_job(&bench.database.pool, one.lease.job).await.unwrap().unwrap();
+    assert_eq!(
+        (told.done, told.total, told.note.as_deref()),
+        (Some(3), Some(3), Some("first"))
+    );
+    let lines = job_log(&bench.database.pool, one.lease.job).await.unwrap();
+    let said: Vec<&str> = lines.iter().map(|line| line.message.as_str()).collect();
+    assert_eq!((said.len(), said[0]), (1000, "old 4"));
+    assert_eq!(said[997..], ["a\u{fffd}", "c", "d"]);
+    let lines = job_log(&bench.database.pool, other.lease.job).await.unwrap();
+    assert_eq!((lines.len(), lines[1].message.as_str()), (2, "b"));
+}
+
+fn report<'a>(job: &ClaimedJob, progress: Progress<'a>, line: &'a str) -> Report<'a> {
+    Report {
+        lease: job.lease,
+        progress,
+        level: LogLevel::Info,
+        line,
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 use std::time::Duration;
 
 use botticelli_queue::{
-    QueueError, Retried, WorkerId, complete, discard, hand_back, hold, put_back_strays, register_worker, retry, snooze,
+    QueueError, Retried, WorkerId, complete, discard, hand_back, hold, hold_all, put_back_strays, register_worker,
+    retry, snooze,
 };
 use serde_json::Value;
 
@@ -44,7 +45,11 @@ async fn every_settlement_of_a_stale_attempt_is_refused() {
             "{refusal:?}"
         );
     }
+    let many = [stale.lease, current.lease, stale.lease];
+    let lost = hold_all(&mut connection, &many).await.unwrap();
+    assert_eq!(lost, [stale.lease, stale.lease]);
     complete(&mut connection, current.lease).await.unwrap();
+    assert_eq!(hold_all(&mut connection, &many).await.unwrap(), many);
 }
 
 #[tokio::test]
