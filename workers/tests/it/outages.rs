@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use botticelli_testkit::LlmReply;
 
-use crate::bench::{Bench, CONNECTIONS};
+use crate::bench::{Bench, CONNECTIONS, Options};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_run_whose_connections_were_cut_is_recorded_all_the_same() {
@@ -91,6 +91,44 @@ async fn an_end_that_the_database_refuses_discards_the_job_and_frees_its_slot() 
             .until("exists (select from botticelli.job_history where queue = 'generation' and state = 'completed')")
             .await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn of_ends_that_are_recorded_together_one_that_is_refused_keeps_no_other_from_it() {
+    let bench = Bench::with(Options {
+        more: "[actors.crowd]\nkind = \"generation\"\nnarrative = \"say.toml\"\nnarrative_name = \"say\"\nslots = 9\nmax_waiting = 99",
+        ..Options::default()
+    })
+    .await;
+    let constraint = "alter table botticelli.potential_posts add constraint picky check (text_content <> 'Unwanted.')";
+    bench.database.execute(constraint).await;
+    // What tells of changes cannot be set up beside the lock.
+    bench.ended(0).await;
+    bench.llm.hold();
+    bench.enqueue("say").await;
+    bench.llm.request(1).await;
+    // Its end has to wait, and the others gather behind it.
+    let mut lock = bench.database.pool.begin().await.unwrap();
+    sqlx::query("select from botticelli.actor_server_executions for update")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    bench.llm.release();
+    bench.database.until_waiting_for_locks(1).await;
+    for text in ["Wanted.", "Unwanted.", "Welcome."] {
+        bench.llm.reply_next(LlmReply::Text(text.to_owned()));
+        bench.enqueue("crowd").await;
+    }
+    bench
+        .database
+        .until("(select count(*) from botticelli.act_checkpoints) = 4")
+        .await;
+    lock.rollback().await.unwrap();
+    bench.ended(4).await;
+    let posts = "select text_content from botticelli.potential_posts order by 1";
+    assert_eq!(bench.database.rows(posts).await, ["Wanted.", "Welcome."]);
+    let states = "select state, count(*) from botticelli.job_history where queue = 'crowd' group by 1 order by 1";
+    assert_eq!(bench.database.rows(states).await, ["completed|2", "discarded|1"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
