@@ -116,7 +116,7 @@ impl Surround {
 
     /// The narratives of a file that may have no mistake.
     fn open(&self, path: &Path) -> Result<NarrativeFile> {
-        let Report { diagnostics, file } = self.examine(path)?.report;
+        let Report { diagnostics, file, .. } = self.examine(path)?.report;
         match file {
             Some(file) => Ok(file),
             None => bail!("{}", errors(&diagnostics)),

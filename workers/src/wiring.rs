@@ -110,7 +110,7 @@ fn actor_spec(
             narrative.name()
         );
     }
-    let wrong = check_models(&narrative, models);
+    let wrong = check_models(&narrative.needs(), models);
     if !wrong.is_empty() {
         let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
         bail!("{}", wrong.join("\n"));

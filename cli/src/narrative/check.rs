@@ -12,7 +12,7 @@ use anyhow::Result;
 use botticelli_content::{QueryPart, ReadableTables};
 use botticelli_lifecycle::Ending;
 use botticelli_llm::Providers;
-use botticelli_narrative::{Diagnostic, Files, Narrative, NarrativeFile, Place, Severity};
+use botticelli_narrative::{AskedTable, Diagnostic, Files, Needs, Place, Severity};
 use botticelli_settings::Origin;
 use botticelli_workers::{check_models, models_to_look_at};
 use clap::Args;
@@ -151,19 +151,22 @@ impl Findings {
         };
         let file = examined.report.file.as_ref();
         self.narratives += file.map_or_else(|| narratives_in(&examined.text), |file| file.names().count());
-        for narrative in file.into_iter().flat_map(NarrativeFile::narratives) {
-            let wrong = of_models(narrative, surround, &self.models);
-            self.add(&examined, surround, wrong);
-        }
-        if let (Some(file), Some(pool)) = (file, pool) {
+        let needs = &examined.report.needs;
+        let mut found = of_models(needs, surround, &self.models);
+        if let Some(pool) = pool {
             let names = &surround.settings.narratives.readable_tables;
             let readable = ReadableTables::named(names.iter().map(String::as_str)).unwrap_or_default();
-            for narrative in file.narratives() {
-                let wrong = of_tables(narrative, pool, &readable).await;
-                self.add(&examined, surround, wrong);
+            for asked in &needs.tables {
+                found.extend(of_table(asked, pool, &readable).await);
             }
         }
-        let found = examined.report.diagnostics.clone();
+        found.extend(examined.report.diagnostics.clone());
+        // In the order of the file; what was found in others comes last.
+        let own = &*examined.path.display().to_string();
+        found.sort_by_cached_key(|diagnostic| {
+            let Place { path, span, .. } = &diagnostic.place;
+            (&**path != own, Arc::clone(path), span.start)
+        });
         self.add(&examined, surround, found);
     }
 
@@ -262,9 +265,9 @@ fn narratives_in(text: &str) -> usize {
     own + named
 }
 
-/// What is wrong with the models that a narrative asks. Without settings of a fleet nobody knows which models it has.
-fn of_models(narrative: &Narrative, surround: &Surround, models: &Providers) -> Vec<Diagnostic> {
-    let mut wrong = check_models(narrative, models);
+/// What is wrong with the models that narratives ask. Without settings of a fleet nobody knows which models it has.
+fn of_models(needs: &Needs, surround: &Surround, models: &Providers) -> Vec<Diagnostic> {
+    let mut wrong = check_models(needs, models);
     if matches!(surround.settings.origin(), Origin::Embedded) {
         for remark in &mut wrong {
             remark.severity = Severity::Warning;
@@ -274,33 +277,48 @@ fn of_models(narrative: &Narrative, surround: &Surround, models: &Providers) -> 
     wrong
 }
 
-/// What is wrong with the tables that a narrative reads, as they are now.
-async fn of_tables(narrative: &Narrative, pool: &PgPool, readable: &ReadableTables) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
-    for (place, query) in narrative.tables() {
-        let remark = |severity, message, help: Option<&str>| Diagnostic {
-            place: place.clone(),
-            severity,
-            code: "table",
-            message,
-            help: help.map(str::to_owned),
-        };
-        match botticelli_content::check(pool, query, readable).await {
-            Err(error) => {
-                let message = format!("table `{}` could not be looked at: {error}", query.table);
-                found.push(remark(Severity::Warning, message, None));
-            }
-            Ok(mistakes) => found.extend(mistakes.into_iter().map(|mistake| match mistake.part {
-                // The target of a narrative comes about with its first output, in the narratives' own schema.
-                QueryPart::Table if !query.table.contains('.') => {
-                    let help = "this is right when a narrative stores its first output there later";
-                    remark(Severity::Warning, mistake.detail, Some(help))
-                }
-                _ => remark(Severity::Error, mistake.detail, None),
-            })),
+/// What is wrong with a read of a table, as the tables are now.
+async fn of_table(asked: &AskedTable, pool: &PgPool, readable: &ReadableTables) -> Vec<Diagnostic> {
+    let AskedTable { query, .. } = asked;
+    let remark = |place: &Place, severity, message, help: Option<&str>| Diagnostic {
+        place: place.clone(),
+        severity,
+        code: "table",
+        message,
+        help: help.map(str::to_owned),
+    };
+    let mistakes = match botticelli_content::check(pool, query, readable).await {
+        Ok(mistakes) => mistakes,
+        Err(error) => {
+            let message = format!("table `{}` could not be looked at: {error}", query.table);
+            return vec![remark(&asked.place, Severity::Warning, message, None)];
         }
-    }
-    found
+    };
+    let remarks = mistakes.into_iter().map(|mistake| {
+        // The target of a narrative comes about with its first output, in the narratives' own schema.
+        if mistake.part == QueryPart::Table && !query.table.contains('.') {
+            let help = "this is right when a narrative stores its first output there later";
+            return remark(&asked.place, Severity::Warning, mistake.detail, Some(help));
+        }
+        remark(place_of(asked, &mistake.part), Severity::Error, mistake.detail, None)
+    });
+    remarks.collect()
+}
+
+/// Where a part of a read is written.
+fn place_of<'a>(asked: &'a AskedTable, part: &QueryPart) -> &'a Place {
+    let written = match part {
+        QueryPart::Table => None,
+        QueryPart::Column(name) => {
+            let column = asked.query.columns.iter().position(|column| column == name);
+            column.and_then(|column| asked.columns.get(column))
+        }
+        QueryPart::Filter => asked.filter.as_ref(),
+        QueryPart::Order => asked.order_by.as_ref(),
+        QueryPart::Limit => asked.limit.as_ref(),
+        QueryPart::Pull => asked.pull.as_ref(),
+    };
+    written.unwrap_or(&asked.place)
 }
 
 #[cfg(test)]

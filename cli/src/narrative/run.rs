@@ -156,7 +156,7 @@ pub(super) async fn run(arguments: Arguments, environment: HashMap<String, Strin
     };
     let process = arguments.reach.place.arguments();
     // A narrative that reads nothing there runs without any database.
-    let reads = !narrative.tables().is_empty() || !narrative.state_keys().is_empty();
+    let reads = !narrative.needs().tables.is_empty() || !narrative.state_keys().is_empty();
     let pool = match process.data_dir(&environment) {
         Ok(data_dir) if reads => target::migrated_pool_of(&surround.settings, &data_dir).await.ok(),
         _ => None,
@@ -173,7 +173,7 @@ pub(super) async fn run(arguments: Arguments, environment: HashMap<String, Strin
         botticelli_workers::confine_model(&surround.settings, &environment)?;
         let data_dir = process.data_dir(&environment)?;
         let models = models(&surround.settings, &data_dir)?;
-        let wrong = check_models(&narrative, &models);
+        let wrong = check_models(&narrative.needs(), &models);
         if !wrong.is_empty() {
             bail!("{}", errors(&wrong));
         }

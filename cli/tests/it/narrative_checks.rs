@@ -240,6 +240,54 @@ async fn tables_are_checked_where_a_database_is_at_hand() {
     studio.narrative(&["check", "--no-database", "n.toml"]).await.ended(0);
 }
 
+/// A misspelt key, two acts with mistakes of which one hides behind the other, and models and tables beside and in them.
+const ALL_AT_ONCE: &str = "toc = [\"idea\", \"pots\", \"post\"]
+[narrative]
+name = \"tip\"
+descripton = \"Advice\"
+[acts.idea]
+prompt = \"Name a habit.\"
+schema = { type = \"strng\" }
+provider = \"nobody\"
+fallback = [\"own/\", \"house/llama\"]
+[acts.post]
+prompt = \"Write about {{ thought }}.\"
+input = [{ type = \"table\", table_name = \"approved_posts\", columns = [\"id\", \"txt\"], order_by = \"scroe\" }]
+";
+
+#[tokio::test]
+async fn mistakes_in_models_and_tables_are_told_beside_all_others_and_where_they_are_written() {
+    let settings = "[llm]\nbackend = \"own\"\n[providers.own]\nwire = \"ollama\"\nmodel = \"m\"\nmodels = [\"m\"]\n";
+    let studio = Studio::with(&[("n.toml", ALL_AT_ONCE), ("botticelli.toml", settings)]);
+    let database = database().await;
+    let studio = studio.on(&database.url);
+    let said = studio.narrative(&["check", "--json", "n.toml"]).await.ended(1);
+    let found = said.json();
+    let found: Vec<(u64, u64, &str)> = found
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|remark| {
+            (
+                remark["line"].as_u64().unwrap(),
+                remark["column"].as_u64().unwrap(),
+                remark["code"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let expected = [
+        (1, 16, "unknown-act"),
+        (4, 1, "unknown-key"),
+        (7, 10, "schema"),
+        (8, 12, "model"),
+        (9, 21, "model"),
+        (11, 26, "template"),
+        (12, 76, "table"),
+        (12, 95, "table"),
+    ];
+    assert_eq!(found, expected, "{}", said.stdout);
+}
+
 #[tokio::test]
 async fn the_check_of_the_settings_says_everything_that_is_wrong_with_narratives() {
     let studio = Studio::with(&[

@@ -28,7 +28,10 @@ use std::sync::Arc;
 
 use botticelli_toml_document::{Reading, suggestion};
 
-use crate::{document::Document, narrative::Narrative};
+use crate::{
+    document::Document,
+    narrative::{Narrative, Needs},
+};
 use library::Library;
 use page::Page;
 use shelf::Shelf;
@@ -45,6 +48,9 @@ pub struct NarrativeFile {
 pub struct Report {
     /// Everything that was found, errors and other remarks, in the order of the file; what was found in other files comes last.
     pub diagnostics: Vec<Diagnostic>,
+    /// What acts of the file, and of other files that it plays narratives of, need of their surroundings; those with mistakes
+    /// included, as far as they can be read.
+    pub needs: Needs,
     /// The file's narratives, if there is no error.
     pub file: Option<NarrativeFile>,
 }
@@ -55,8 +61,10 @@ pub struct Report {
 /// what is said; other files are read by way of `surroundings`.
 pub fn check(path: &str, text: &str, surroundings: &Surroundings<'_>) -> Report {
     let library = Library::new(surroundings);
-    let (narratives, mut diagnostics) = check_text(path, text, surroundings, &library);
-    diagnostics.extend(library.into_found());
+    let (narratives, (mut diagnostics, mut needs)) = check_text(path, text, surroundings, &library);
+    let (found, needed) = library.into_found();
+    diagnostics.extend(found);
+    needs.extend(&needed);
     let has_errors = diagnostics
         .iter()
         .any(|diagnostic| diagnostic.severity == Severity::Error);
@@ -66,6 +74,7 @@ pub fn check(path: &str, text: &str, surroundings: &Surroundings<'_>) -> Report 
     };
     Report {
         diagnostics,
+        needs,
         file: (!has_errors).then_some(file),
     }
 }
@@ -75,7 +84,7 @@ fn check_text(
     text: &str,
     surroundings: &Surroundings<'_>,
     library: &Library<'_>,
-) -> (narratives::Narratives, Vec<Diagnostic>) {
+) -> (narratives::Narratives, (Vec<Diagnostic>, Needs)) {
     let Reading { mistakes, rest } = Document::read(path, text);
     let page = Page::new(path, text, mistakes);
     let narratives = match &rest {
@@ -105,7 +114,7 @@ pub fn parse(path: &str, text: &str) -> Result<NarrativeFile, NarrativeError> {
 ///
 /// [`NarrativeError`] with every mistake's place and the way out.
 pub fn open(path: &str, text: &str, surroundings: &Surroundings<'_>) -> Result<NarrativeFile, NarrativeError> {
-    let Report { diagnostics, file } = check(path, text, surroundings);
+    let Report { diagnostics, file, .. } = check(path, text, surroundings);
     file.ok_or_else(|| NarrativeError::Invalid {
         diagnostics: diagnostics
             .into_iter()

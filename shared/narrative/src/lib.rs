@@ -41,7 +41,9 @@ pub use check::{
 pub use executor::{ActFailure, NarrativeRun, Output, RunError, RunOptions, run};
 pub use json_path::JsonPath;
 pub use json_schema::json_schema;
-pub use narrative::{Act, Budget, Carousel, ModelChoice, Narrative, Spend, Target};
+pub use narrative::{
+    Act, AskedModel, AskedModels, AskedTable, Budget, Carousel, ModelChoice, Narrative, Needs, Spend, Target,
+};
 pub use ports::{
     ActRecord, Audience, Checkpoints, CommandCall, CommandRunner, Ledger, MediaFetcher, Models, NoLedger, Nothing,
     OneModel, PlannedCall, PortError, PortFuture, Ports, Receipt, Reserved, Route, Row, StateReader, TableReader,

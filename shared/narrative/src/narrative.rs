@@ -1,8 +1,10 @@
 //! A narrative that has been checked and can be played.
 
 mod description;
+mod needs;
 mod question;
 
+pub use needs::{AskedModel, AskedModels, AskedTable, Needs};
 pub use question::ModelChoice;
 
 pub(crate) use question::{
@@ -16,7 +18,6 @@ use serde_json::Value;
 
 use crate::{
     JsonPath,
-    check::Place,
     table::TableQuery,
     template::{Expression, Template},
 };
@@ -57,8 +58,6 @@ pub struct Act {
     /// Parts of the reply that are kept in the state, by key.
     pub(crate) captures: Vec<Capture>,
     pub(crate) stores_output: bool,
-    /// Where it is written.
-    pub(crate) place: Place,
     /// The parts of its reply that texts ask for, as steps from its JSON; one without steps is the whole of that.
     pub(crate) parts: BTreeSet<Vec<String>>,
     pub(crate) version: String,
@@ -241,31 +240,23 @@ impl Narrative {
         own.chain(self.composed().flat_map(Self::state_keys)).collect()
     }
 
-    /// Every table read of it and of the narratives that it plays, with where it is written.
-    pub fn tables(&self) -> Vec<(&Place, &TableQuery)> {
-        let own = self
-            .acts
-            .iter()
-            .flat_map(Act::inputs)
-            .filter_map(|input| match &input.source {
-                InputSource::Table(table) => Some((&table.place, &table.query)),
-                _ => None,
-            });
-        own.chain(self.composed().flat_map(Self::tables)).collect()
-    }
-
-    /// Every model that it and the narratives that it plays may ask, with where the act that asks is written and the kinds of
-    /// media that it sends.
-    pub fn models(&self) -> Vec<(&Place, &ModelChoice, BTreeSet<botticelli_llm::MediaKind>)> {
-        let mut models = Vec::new();
+    /// What it and the narratives that it plays need.
+    pub fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
         for act in &self.acts {
-            if let Work::Ask(question) = &act.work {
-                let kinds: BTreeSet<_> = question.inputs.iter().filter_map(Input::media_kind).collect();
-                models.extend(question.models.iter().map(|choice| (&act.place, choice, kinds.clone())));
+            if let Some(question) = act.question() {
+                needs.add_models(&question.asked);
+            }
+            for input in act.inputs() {
+                if let InputSource::Table(table) = &input.source {
+                    needs.add_table(&table.asked);
+                }
             }
         }
-        models.extend(self.composed().flat_map(Self::models));
-        models
+        for narrative in self.composed() {
+            needs.extend(&narrative.needs());
+        }
+        needs
     }
 
     /// How many acts one round plays at most, those of its composed narratives counted as often as they are played.
@@ -324,14 +315,9 @@ impl Act {
         matches!(self.work, Work::Ask(_)) || self.composed().any(Narrative::calls_model)
     }
 
-    /// The models that it may ask, in the order in which they are tried; none where it asks none.
-    pub fn models(&self) -> &[ModelChoice] {
-        self.question().map_or(&[], |question| &question.models)
-    }
-
     /// The model that it asks first; `None` leaves that to the settings.
     pub fn model(&self) -> Option<&str> {
-        self.models().first()?.model.as_deref()
+        self.question()?.asked.models.first()?.choice.model.as_deref()
     }
 
     /// The JSON schema of its reply.
@@ -358,7 +344,7 @@ impl Act {
     /// The tables that it reads, in the order of its inputs.
     pub fn tables(&self) -> Vec<&TableQuery> {
         let tables = self.inputs().iter().filter_map(|input| match &input.source {
-            InputSource::Table(table) => Some(&table.query),
+            InputSource::Table(table) => Some(&table.asked.query),
             _ => None,
         });
         tables.collect()

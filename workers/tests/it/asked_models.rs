@@ -22,7 +22,7 @@ fn remarks(acts: &str) -> Vec<String> {
     });
     let text = format!("[narrative]\nname = 'n'\ntoc = ['a']\n[acts.a]\n{acts}\n");
     let file = parse("n.toml", &text).unwrap();
-    let found = check_models(&file.narrative(None).unwrap(), &providers.unwrap());
+    let found = check_models(&file.narrative(None).unwrap().needs(), &providers.unwrap());
     found.iter().map(ToString::to_string).collect()
 }
 
@@ -48,7 +48,7 @@ fn a_model_or_a_provider_that_there_is_not_is_named_with_those_that_there_are() 
         panic!()
     };
     assert!(
-        fallback.starts_with("`n.toml`:4:") && fallback.contains("`llm"),
+        fallback.starts_with("`n.toml`:6:13:") && fallback.contains("`llm"),
         "{fallback}"
     );
 }

@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::page::Page;
 use crate::{
     document::{ActTable, FileDefaults, Head, HistoryEntry, Stage},
-    narrative::{History, ModelChoice},
+    narrative::{AskedModel, History, ModelChoice},
 };
 
 /// What is written about how a model is asked.
@@ -32,7 +32,7 @@ pub(super) struct Asking<'a> {
 /// The same, read.
 #[derive(Debug)]
 pub(super) struct Settings {
-    pub(super) models: Vec<ModelChoice>,
+    pub(super) models: Vec<AskedModel>,
     pub(super) temperature: Option<f32>,
     pub(super) max_tokens: Option<u32>,
     pub(super) top_p: Option<f32>,
@@ -148,12 +148,21 @@ impl<'a> Asking<'a> {
             }
             Some(value.get_ref().clone())
         };
-        let mut models = vec![ModelChoice {
-            provider: text(self.provider, "provider"),
-            model: text(self.model, "model"),
+        let place = |value: &Spanned<String>| page.place(&value.span());
+        let mut models = vec![AskedModel {
+            choice: ModelChoice {
+                provider: text(self.provider, "provider"),
+                model: text(self.model, "model"),
+            },
+            provider_place: self.provider.map(place),
+            model_place: self.model.map(place),
         }];
         for fallback in self.fallback.into_iter().flatten() {
-            models.extend(text(Some(fallback), "fallback").map(|written| ModelChoice::parse(&written)));
+            models.extend(text(Some(fallback), "fallback").map(|written| AskedModel {
+                choice: ModelChoice::parse(&written),
+                provider_place: Some(place(fallback)),
+                model_place: Some(place(fallback)),
+            }));
         }
         let stop = self.stop.into_iter().flatten();
         Settings {

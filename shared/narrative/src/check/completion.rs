@@ -20,7 +20,8 @@ use crate::{
     JsonPath,
     document::{ActTable, CarouselEntry, SchemaEntry, Stage},
     narrative::{
-        Act, Answer, Capture, Example, FetchedMedia, Input, InputSource, MediaInput, Narrative, Question, Repeat, Work,
+        Act, Answer, AskedModels, Capture, Example, FetchedMedia, Input, InputSource, MediaInput, Narrative, Question,
+        Repeat, Work,
     },
     template::{Known, KnownAct, KnownReply, Template},
 };
@@ -102,9 +103,9 @@ impl<'a> Completer<'a> {
         let work = match &prepared.work {
             PreparedWork::Compose(reference) => narratives(reference).map(Work::Compose),
             PreparedWork::Gather(inputs) => self.inputs(&known, inputs, narratives).map(Work::Gather),
-            PreparedWork::Ask(inputs) => {
-                let inputs = self.inputs(&known, inputs, narratives);
-                let question = answer.flatten().and_then(|answer| self.question(&known, table, answer));
+            PreparedWork::Ask(prepared_inputs) => {
+                let inputs = self.inputs(&known, prepared_inputs, narratives);
+                let question = self.question(&known, prepared, prepared_inputs, answer.flatten());
                 match (inputs, question) {
                     (Some(inputs), Some(question)) => Some(Work::Ask(Box::new(Question { inputs, ..question }))),
                     _ => None,
@@ -132,7 +133,6 @@ impl<'a> Completer<'a> {
             repeat: flip(repeat)?,
             captures: captures?,
             stores_output,
-            place: page.place(&prepared.name.span()),
             parts: BTreeSet::new(),
             version: String::new(),
         });
@@ -170,7 +170,7 @@ impl<'a> Completer<'a> {
         });
         earlier
             .chain(own)
-            .flat_map(|table| [table.alias.clone(), table.query.table.clone()])
+            .flat_map(|table| [table.alias.clone(), table.asked.query.table.clone()])
             .collect()
     }
 
@@ -221,8 +221,16 @@ impl<'a> Completer<'a> {
         }
     }
 
-    fn question(&self, known: &Known<'_>, table: Option<&'a ActTable>, answer: Answer) -> Option<Question> {
+    /// What an act asks but for its inputs, if its `answer` and everything else of it is right.
+    fn question(
+        &self,
+        known: &Known<'_>,
+        prepared: &'a PreparedAct<'a>,
+        inputs: &[PreparedInput<'_>],
+        answer: Option<Answer>,
+    ) -> Option<Question> {
         let page = self.shelf.page;
+        let table = prepared.table;
         let asking = table.map_or_else(Asking::default, Asking::of_act).or(self.wider);
         let earlier: Vec<&str> = self.acts[..self.before].iter().map(|act| act.name.as_str()).collect();
         let settings = asking.read(page, &earlier, self.toc);
@@ -249,11 +257,18 @@ impl<'a> Completer<'a> {
             history_tokens,
             repairs,
         } = settings;
+        let asked = Arc::new(AskedModels {
+            act: page.place(&prepared.name.span()),
+            models,
+            kinds: inputs.iter().filter_map(PreparedInput::media_kind).collect(),
+        });
+        page.needs.borrow_mut().add_models(&asked);
+        let spend = page.spend(table.and_then(|table| table.spend.as_ref()));
         Some(Question {
             inputs: Vec::new(),
             system: flip(system)?,
             examples: examples.into_iter().collect::<Option<_>>()?,
-            models,
+            asked,
             temperature,
             top_p,
             stop,
@@ -262,9 +277,9 @@ impl<'a> Completer<'a> {
             timeout,
             history,
             history_tokens,
-            answer,
+            answer: answer?,
             repairs,
-            spend: page.spend(table.and_then(|table| table.spend.as_ref())),
+            spend,
         })
     }
 

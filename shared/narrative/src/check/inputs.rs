@@ -24,6 +24,17 @@ pub(super) struct PreparedInput<'a> {
     pub(super) retention: Retention,
 }
 
+impl PreparedInput<'_> {
+    /// The kind of media that it sends, as far as that is known.
+    pub(super) fn media_kind(&self) -> Option<MediaKind> {
+        match &self.source {
+            PreparedSource::Media(PreparedMedia::Here(media)) => Some(media.kind),
+            PreparedSource::Media(PreparedMedia::Fetch { kind, .. }) => *kind,
+            _ => None,
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) enum PreparedSource<'a> {
     /// A text that may hold names.

@@ -10,6 +10,7 @@ use super::{
     narratives::{Built, Narratives},
     page::Page,
 };
+use crate::narrative::Needs;
 
 /// How many files may refer to each other in a row.
 const DEEPEST: usize = 8;
@@ -21,6 +22,7 @@ pub(super) struct Library<'a> {
     path: RefCell<Vec<String>>,
     read: RefCell<HashMap<String, Narratives>>,
     found: RefCell<Vec<Diagnostic>>,
+    needs: RefCell<Needs>,
 }
 
 impl<'a> Library<'a> {
@@ -30,12 +32,13 @@ impl<'a> Library<'a> {
             path: RefCell::default(),
             read: RefCell::default(),
             found: RefCell::default(),
+            needs: RefCell::default(),
         }
     }
 
-    /// What was found in the files that were read.
-    pub(super) fn into_found(self) -> Vec<Diagnostic> {
-        self.found.into_inner()
+    /// What was found in the files that were read, and what their acts need.
+    pub(super) fn into_found(self) -> (Vec<Diagnostic>, Needs) {
+        (self.found.into_inner(), self.needs.into_inner())
     }
 
     /// The narrative in the file that `place` calls `file`: its only one, or the one that is called as the file is, or `name`.
@@ -103,9 +106,10 @@ impl<'a> Library<'a> {
         let text = self.surroundings.files?.text(path);
         let text = text.map_err(|reason| page.error(&place.span(), "file", reason)).ok()?;
         self.path.borrow_mut().push(path.to_owned());
-        let (narratives, found) = super::check_text(path, &text, self.surroundings, self);
+        let (narratives, (found, needs)) = super::check_text(path, &text, self.surroundings, self);
         self.path.borrow_mut().pop();
         self.found.borrow_mut().extend(found);
+        self.needs.borrow_mut().extend(&needs);
         self.read.borrow_mut().insert(path.to_owned(), narratives.clone());
         Some(narratives)
     }

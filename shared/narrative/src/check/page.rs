@@ -6,7 +6,7 @@ use botticelli_toml_document::{Location, TomlError};
 use toml::Spanned;
 
 use super::{Diagnostic, Place, Severity};
-use crate::template::SyntaxError;
+use crate::{narrative::Needs, template::SyntaxError};
 
 /// A file that is being checked.
 pub(super) struct Page<'a> {
@@ -15,6 +15,8 @@ pub(super) struct Page<'a> {
     /// Where its lines begin.
     lines: Vec<usize>,
     found: RefCell<Vec<Diagnostic>>,
+    /// What its acts need, those with mistakes included.
+    pub(super) needs: RefCell<Needs>,
     /// Dotted paths of entries that are wrong and have been left out.
     left_out: Vec<String>,
 }
@@ -27,6 +29,7 @@ impl<'a> Page<'a> {
             text,
             lines: std::iter::once(0).chain(breaks).collect(),
             found: RefCell::default(),
+            needs: RefCell::default(),
             left_out: mistakes.iter().map(TomlError::key).collect(),
         };
         for mistake in mistakes {
@@ -177,10 +180,10 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// Everything that was found, in the order of the file.
-    pub(super) fn into_found(self) -> Vec<Diagnostic> {
+    /// Everything that was found, in the order of the file, and what its acts need.
+    pub(super) fn into_found(self) -> (Vec<Diagnostic>, Needs) {
         let mut found = self.found.into_inner();
         found.sort_by_key(|diagnostic| (diagnostic.place.span.start, diagnostic.severity));
-        found
+        (found, self.needs.into_inner())
     }
 }

@@ -1,12 +1,14 @@
 //! Table reads, checked.
 
+use std::sync::Arc;
+
 use botticelli_toml_document::suggestion;
 use toml::Spanned;
 
 use super::page::Page;
 use crate::{
     document::TableEntry,
-    narrative::TableInput,
+    narrative::{AskedTable, TableInput},
     table::{Filter, Format, FragmentError, Order, TableQuery, is_identifier},
 };
 
@@ -68,12 +70,23 @@ pub(super) fn table(page: &Page<'_>, name: Option<&str>, entry: &TableEntry) -> 
         pull: entry.pull_and_delete.as_ref().is_some_and(|pull| *pull.get_ref()),
     };
     let alias = alias.unwrap_or(&query.table).to_owned();
+    let place = |value: &Spanned<String>| page.place(&value.span());
+    let written = entry.columns.iter().flat_map(Spanned::get_ref);
+    let asked = Arc::new(AskedTable {
+        query,
+        place: place(&entry.table_name),
+        columns: written.map(place).collect(),
+        filter: entry.filter.as_ref().map(place),
+        order_by: entry.order_by.as_ref().map(place),
+        limit: entry.limit.as_ref().map(|limit| page.place(&limit.span())),
+        pull: entry.pull_and_delete.as_ref().map(|pull| page.place(&pull.span())),
+    });
+    page.needs.borrow_mut().add_table(&asked);
     Some(TableInput {
         format: format?,
         is_required: entry.required.as_ref().is_none_or(|required| *required.get_ref()),
         alias,
-        place: page.place(&entry.table_name.span()),
-        query,
+        asked,
     })
 }
 

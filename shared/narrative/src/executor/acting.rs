@@ -250,7 +250,7 @@ impl Player<'_> {
             act: &act.name,
             step: name,
             request,
-            models: &question.models,
+            models: &question.asked.models,
             answer: &question.answer,
             captures: &act.captures,
             repairs: question.repairs,
@@ -273,7 +273,7 @@ impl Player<'_> {
             };
             let text = self.rows(table, &key(number)).await;
             let text: Arc<str> = Arc::from(text.map_err(|failure| step.failed(failure))?);
-            for name in [&table.query.table, &table.alias] {
+            for name in [&table.asked.query.table, &table.alias] {
                 tables.insert(name.clone(), Arc::clone(&text));
                 own.insert(name.clone());
             }
@@ -291,7 +291,7 @@ impl Player<'_> {
                 }
                 InputSource::Table(table) => {
                     let text = read.get(&number).map(ToString::to_string).unwrap_or_default();
-                    Brought::text(text, input.retention, &format!("table {}", table.query.table))
+                    Brought::text(text, input.retention, &format!("table {}", table.asked.query.table))
                 }
                 InputSource::Text(text) => {
                     let text = text.render(&values).map_err(|error| step.failed(error.into()))?;

@@ -7,7 +7,7 @@ use tracing::Span;
 
 use super::{ActFailure, answer, answer::Usable};
 use crate::{
-    narrative::{Answer, Budget, Capture, ModelChoice, Spend},
+    narrative::{Answer, AskedModel, Budget, Capture, ModelChoice, Spend},
     ports::{PlannedCall, Ports, Receipt, Reserved, Route, Ticket},
 };
 
@@ -21,7 +21,7 @@ pub(super) struct Asked<'a> {
     pub(super) act: &'a str,
     pub(super) step: &'a str,
     pub(super) request: Request,
-    pub(super) models: &'a [ModelChoice],
+    pub(super) models: &'a [AskedModel],
     pub(super) answer: &'a Answer,
     /// Parts that the answer must have.
     pub(super) captures: &'a [Capture],
@@ -51,7 +51,7 @@ pub(super) async fn ask(ports: &Ports<'_>, asked: Asked<'_>) -> Result<Answered,
     let mut last: Option<ActFailure> = None;
     // Files may be long, and whom it is asked does not count.
     let prompt_hash = asked.request.prompt_hash();
-    for choice in asked.models {
+    for AskedModel { choice, .. } in asked.models {
         let failure = match ask_one(ports, &asked, &prompt_hash, choice, &mut tally).await {
             Ok(answered) => return Ok(answered),
             Err(failure) => failure,

@@ -196,7 +196,7 @@ impl Player<'_> {
 
     /// Reads a table for the input of this key.
     pub(super) async fn rows(&self, input: &TableInput, key: &str) -> Result<String, ActFailure> {
-        let query = &input.query;
+        let query = &input.asked.query;
         let table = || query.table.clone();
         let rows = self
             .ports

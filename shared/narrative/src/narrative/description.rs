@@ -5,8 +5,8 @@ use std::time::Duration;
 use botticelli_llm::Media;
 
 use super::{
-    Act, Answer, Argument, Budget, CommandInput, FetchedMedia, History, Input, InputSource, MediaInput, Narrative,
-    Question, Retention, Spend, TableInput, Work,
+    Act, Answer, Argument, AskedModel, Budget, CommandInput, FetchedMedia, History, Input, InputSource, MediaInput,
+    Narrative, Question, Retention, Spend, TableInput, Work,
 };
 use crate::template::Template;
 
@@ -118,7 +118,7 @@ fn seconds(duration: Duration) -> String {
 }
 
 fn push_question(parts: &mut Description, question: &Question) {
-    for (index, choice) in question.models.iter().enumerate() {
+    for (index, AskedModel { choice, .. }) in question.asked.models.iter().enumerate() {
         let written = match (&choice.provider, &choice.model) {
             (Some(provider), Some(model)) => format!("{provider}/{model}"),
             (Some(provider), None) => format!("{provider}/"),
@@ -202,7 +202,7 @@ fn media_in_words(media: &Media) -> String {
 }
 
 fn push_table(parts: &mut Description, table: &TableInput) {
-    let query = &table.query;
+    let query = &table.asked.query;
     parts.push(("table", query.table.clone()));
     if table.alias != query.table {
         parts.push(("alias", table.alias.clone()));

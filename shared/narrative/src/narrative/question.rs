@@ -5,12 +5,8 @@ use std::{sync::Arc, time::Duration};
 use botticelli_llm::{Media, MediaKind};
 use serde_json::Value;
 
-use super::{Narrative, Spend};
-use crate::{
-    check::Place,
-    table::{Format, TableQuery},
-    template::Template,
-};
+use super::{AskedModels, AskedTable, Narrative, Spend};
+use crate::{table::Format, template::Template};
 
 /// What is asked of a model.
 #[derive(Debug, Clone)]
@@ -18,7 +14,7 @@ pub(crate) struct Question {
     pub(crate) inputs: Vec<Input>,
     pub(crate) system: Option<Template>,
     pub(crate) examples: Vec<Example>,
-    pub(crate) models: Vec<ModelChoice>,
+    pub(crate) asked: Arc<AskedModels>,
     pub(crate) temperature: Option<f32>,
     pub(crate) top_p: Option<f32>,
     pub(crate) stop: Vec<String>,
@@ -135,13 +131,12 @@ pub(crate) struct FetchedMedia {
 /// Rows as a part of a question.
 #[derive(Debug, Clone)]
 pub(crate) struct TableInput {
-    pub(crate) query: TableQuery,
+    pub(crate) asked: Arc<AskedTable>,
     pub(crate) format: Format,
     /// Whether finding no row fails the act.
     pub(crate) is_required: bool,
     /// The name by which templates know the rows.
     pub(crate) alias: String,
-    pub(crate) place: Place,
 }
 
 /// What a platform answers to a command, as a part of a question.
@@ -178,17 +173,6 @@ impl ModelChoice {
                 provider: None,
                 model: Some(written.to_owned()),
             },
-        }
-    }
-}
-
-impl Input {
-    /// The kind of media that it sends, as far as that is known.
-    pub(crate) fn media_kind(&self) -> Option<MediaKind> {
-        match &self.source {
-            InputSource::Media(MediaInput::Here(media)) => Some(media.kind),
-            InputSource::Media(MediaInput::Fetch(fetched)) => fetched.kind,
-            _ => None,
         }
     }
 }
