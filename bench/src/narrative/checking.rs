@@ -199,7 +199,7 @@ fn check_all(paths: &[PathBuf]) -> anyhow::Result<(Cost, usize)> {
             commands: Some(&PlatformCommands),
             environment: Some(&environment),
         };
-        let Report { diagnostics, file } = check(&path.display().to_string(), &text, &surroundings);
+        let Report { diagnostics, file, .. } = check(&path.display().to_string(), &text, &surroundings);
         let file = file.with_context(|| format!("wrong: {diagnostics:?}"))?;
         acts += file.narratives().map(|narrative| narrative.acts().len()).sum::<usize>();
     }
