@@ -271,7 +271,7 @@ fn belongs(key: &str, step: &str) -> bool {
     key.strip_prefix(step).is_some_and(|rest| rest.starts_with("/input-"))
 }
 
-fn usd(micros: u64) -> String {
+pub(super) fn usd(micros: u64) -> String {
     format!("{}.{:06} USD", micros / 1_000_000, micros % 1_000_000)
 }
 

@@ -101,7 +101,8 @@ impl Cast {
 
     pub(super) fn replayed(file: &Path) -> Result<Self> {
         let name = file.display().to_string();
-        let text = std::fs::read_to_string(file).with_context(|| format!("recording `{name}` cannot be read"))?;
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("recording `{name}` cannot be read; make it with `--record`"))?;
         Ok(Self::Replayed(Replay::read(&name, &text)?))
     }
 

@@ -388,7 +388,7 @@ fn nothing_said(why: String) -> Failure {
 fn is_step_of(step: &str, name: &str) -> bool {
     let is_number = |part: &&str| part.bytes().all(|byte| byte.is_ascii_digit());
     let parts: Vec<&str> = step.split('/').filter(|part| !is_number(part)).collect();
-    let wanted: Vec<&str> = name.split('/').collect();
+    let wanted: Vec<&str> = name.split('/').map(str::trim).collect();
     parts.ends_with(&wanted)
 }
 

@@ -239,11 +239,11 @@ async fn a_run_keeps_to_what_its_narrative_may_spend() {
     for (spend, way_out) in [
         (
             "calls = 1",
-            "the `spend` of the run is 1 calls, of which 1 are used or held",
+            "the `spend` of the run is 1 calls, of which 1 calls are used or held",
         ),
         (
             "tokens = 100",
-            "the `spend` of the run is 100 tokens, of which 0 are used or held",
+            "the `spend` of the run is 100 tokens, of which 0 tokens are used or held",
         ),
     ] {
         let studio = Studio::with(&[("tip.toml", &may(spend))]).saying(&[IDEA, "Drink tea."]);

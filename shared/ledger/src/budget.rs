@@ -90,8 +90,19 @@ impl fmt::Display for Measure {
         f.write_str(match self {
             Self::Tokens => "tokens",
             Self::Calls => "calls",
-            Self::CostMicros => "micro-dollars",
+            Self::CostMicros => "USD",
         })
+    }
+}
+
+impl Measure {
+    /// A number of it as people write it: dollars, not millionths of them.
+    fn number(self, amount: u64) -> String {
+        if self != Self::CostMicros {
+            return amount.to_string();
+        }
+        let dollars = format!("{}.{:06}", amount / 1_000_000, amount % 1_000_000);
+        dollars.trim_end_matches('0').trim_end_matches('.').to_owned()
     }
 }
 
@@ -127,13 +138,18 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the budget ")?;
         describe(f, self.scope, &self.key, &self.step, self.period)?;
+        let number = |amount| self.measure.number(amount);
         write!(
             f,
             " refuses the call: of {} {} {} are used and {} reserved, and it may need {}",
-            self.limit, self.measure, self.used, self.reserved, self.asked
+            number(self.limit),
+            self.measure,
+            number(self.used),
+            number(self.reserved),
+            number(self.asked)
         )?;
         if self.asked > self.limit {
-            let least = self.asked;
+            let least = number(self.asked);
             return match self.measure {
                 Measure::Calls => write!(f, ", which it never has; raise the budget's limit to {least} or more"),
                 Measure::Tokens | Measure::CostMicros => write!(
@@ -175,7 +191,9 @@ impl fmt::Display for Alert {
         write!(
             f,
             " has {} of {} {} used or reserved",
-            self.used, self.limit, self.measure
+            self.measure.number(self.used),
+            self.measure.number(self.limit),
+            self.measure
         )
     }
 }

@@ -8,8 +8,8 @@ use std::{
 };
 
 use botticelli_ledger::{
-    Budget, Call, CallId, Charge, JobAttempt, Multiplier, Multipliers, Period, RateLimits, RateScope, Reservation,
-    Scope, Settlement, fail, throttle_for,
+    Budget, Call, CallId, Charge, JobAttempt, Measure, Multiplier, Multipliers, Period, RateLimits, RateScope,
+    Reservation, Scope, Settlement, fail, throttle_for,
 };
 use botticelli_llm::{ErrorClass, LlmError, Prices, Usage};
 use botticelli_narrative::{Ledger, PlannedCall, PortError, PortFuture, Receipt, Reserved, Spend, Ticket};
@@ -29,8 +29,8 @@ pub struct Book {
     ledger: botticelli_ledger::Ledger,
     pool: PgPool,
     prices: Prices,
-    /// The budgets of everybody, and those of one actor.
-    budgets: Vec<(Option<String>, Budget)>,
+    /// The budgets of everybody, and those of one actor, by their names in the settings.
+    budgets: Vec<(String, Option<String>, Budget)>,
     /// The limits of the models of each provider.
     limits: BTreeMap<String, RateLimits>,
 }
@@ -57,8 +57,32 @@ impl Book {
             ledger: botticelli_ledger::Ledger::new(pool.clone()),
             pool,
             prices: prices(settings),
-            budgets: settings.budgets.values().map(budget_of).collect(),
+            budgets: settings
+                .budgets
+                .iter()
+                .map(|(name, budget)| {
+                    let (actor, budget) = budget_of(budget);
+                    (name.clone(), actor, budget)
+                })
+                .collect(),
             limits,
+        }
+    }
+
+    /// Where the limit of a budget of `actor` is written, to be put before what is said of it.
+    fn place(&self, actor: &str, budget: (Scope, Period), (measure, limit): (Measure, u64)) -> String {
+        let limit_of = |budget: &Budget| match measure {
+            Measure::Tokens => budget.tokens,
+            Measure::Calls => budget.calls,
+            Measure::CostMicros => budget.cost_micros,
+        };
+        let written = self.budgets.iter().find(|(_, of, written)| {
+            let is_of_actor = of.as_deref().is_none_or(|of| of == actor);
+            is_of_actor && (written.scope, written.period) == budget && limit_of(written) == Some(limit)
+        });
+        match written {
+            Some((name, ..)) => format!("`[budgets.{name}]`: "),
+            None => "`spend`: ".to_owned(),
         }
     }
 
@@ -155,9 +179,9 @@ impl Account<'_> {
         };
         let usage = planned.expected_usage();
         let of_fleet = self.book.budgets.iter();
-        let of_fleet = of_fleet.filter(|(actor, _)| actor.as_deref().is_none_or(|actor| actor == self.actor));
+        let of_fleet = of_fleet.filter(|(_, actor, _)| actor.as_deref().is_none_or(|actor| actor == self.actor));
         let of_narrative = [(Scope::Act, planned.of_act), (Scope::Run, planned.of_run)];
-        let budgets = of_fleet.map(|(_, budget)| *budget).chain(
+        let budgets = of_fleet.map(|(.., budget)| *budget).chain(
             of_narrative
                 .into_iter()
                 .filter_map(|(scope, spend)| budget_of_spend(scope, spend)),
@@ -243,7 +267,9 @@ impl Ledger for Account<'_> {
             Ok(match reserved {
                 botticelli_ledger::Reserved::Granted(granted) => {
                     for alert in &granted.alerts {
-                        tracing::warn!(actor.name = self.actor, "{alert}");
+                        let (budget, limit) = ((alert.scope, alert.period), (alert.measure, alert.limit));
+                        let place = self.book.place(self.actor, budget, limit);
+                        tracing::warn!(actor.name = self.actor, "{place}{alert}");
                     }
                     let ticket = Ticket(granted.call.0);
                     self.open().insert(ticket, call);
@@ -253,10 +279,13 @@ impl Ledger for Account<'_> {
                     after: wait.delay,
                     why: wait.to_string(),
                 },
-                botticelli_ledger::Reserved::Refused(refusal) => Reserved::Exhausted {
-                    after: refusal.opens_in,
-                    why: refusal.to_string(),
-                },
+                botticelli_ledger::Reserved::Refused(refusal) => {
+                    let (budget, limit) = ((refusal.scope, refusal.period), (refusal.measure, refusal.limit));
+                    Reserved::Exhausted {
+                        after: refusal.opens_in,
+                        why: format!("{}{refusal}", self.book.place(self.actor, budget, limit)),
+                    }
+                }
             })
         })
     }

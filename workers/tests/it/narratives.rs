@@ -101,7 +101,7 @@ async fn a_budget_that_is_used_up_lets_the_job_wait_before_anything_is_sent() {
     let waits = "(select count(*) from botticelli.actor_server_executions where outcome = 'interrupted') = 1";
     bench.database.until(waits).await;
     let runs = bench.runs().await;
-    assert!(runs[1].contains("budget"), "{runs:?}");
+    assert!(runs[1].contains("`[budgets.daily]`: the budget of the fleet for a day"), "{runs:?}");
     assert_eq!(bench.llm.requests().len(), 1);
     assert_eq!(bench.waiting().await, ["scheduled|1"]);
 }
@@ -118,7 +118,10 @@ async fn the_money_for_a_call_is_set_aside_at_the_price_of_the_model_that_is_ask
     bench.ended(1).await;
     let runs = bench.runs().await;
     // No day has room for it, so it does not wait for the next.
-    assert!(runs[0].contains("failure") && runs[0].contains("budget"), "{runs:?}");
+    assert!(
+        runs[0].contains("failure") && runs[0].contains("of 0.5 USD 0 are used and 0 reserved, and it may need 1.0000"),
+        "{runs:?}"
+    );
     assert_eq!(bench.llm.requests().len(), 0);
 }
 

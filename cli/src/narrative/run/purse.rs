@@ -11,6 +11,8 @@ use botticelli_narrative::{
 };
 use botticelli_workers::no_price;
 
+use crate::narrative::dry::usd;
+
 /// Keeps to the `spend` of a narrative and its acts, in memory and in front of another ledger. Budgets of the settings are the
 /// fleet's, and are not touched.
 pub(super) struct Purse<'a> {
@@ -82,21 +84,23 @@ impl<'a> Purse<'a> {
 
 /// Which limit is in the way of a call that may use `more`.
 fn in_the_way(whose: &str, limit: Spend, used: Sum, more: Sum) -> Option<String> {
-    let checks = [
-        ("calls", limit.calls, used.calls, more.calls),
-        ("tokens", limit.tokens, used.tokens, more.tokens),
+    type Show = fn(u64) -> String;
+    let checks: [(Show, _, _, _); 3] = [
+        (|calls| format!("{calls} calls"), limit.calls, used.calls, more.calls),
         (
-            "millionths of a dollar",
-            limit.micro_usd,
-            used.micro_usd,
-            more.micro_usd,
+            |tokens| format!("{tokens} tokens"),
+            limit.tokens,
+            used.tokens,
+            more.tokens,
         ),
+        (usd, limit.micro_usd, used.micro_usd, more.micro_usd),
     ];
-    checks.into_iter().find_map(|(noun, limit, used, more)| {
+    checks.into_iter().find_map(|(show, limit, used, more)| {
         let limit = limit.filter(|limit| used.saturating_add(more) > *limit)?;
+        let (limit, used, more) = (show(limit), show(used), show(more));
         Some(format!(
-            "the `spend` of {whose} is {limit} {noun}, of which {used} are used or held, and the call may need {more}; raise it, or \
-             give the act a smaller `max_tokens`"
+            "the `spend` of {whose} is {limit}, of which {used} are used or held, and the call may need {more}; raise it, or give the \
+             act a smaller `max_tokens`"
         ))
     })
 }
