@@ -21,6 +21,8 @@ pub(crate) enum Place {
     SecondsAsEnd(&'static str),
     /// Into the header of the audit log.
     Reason,
+    /// Not sent: of what the answer lists, only what has this value at the JSON pointer is kept.
+    Selects(&'static str),
     /// Read by the adapter, or accepted and not sent.
     Unsent,
 }

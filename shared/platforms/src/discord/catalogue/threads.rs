@@ -31,7 +31,11 @@ pub(super) const COMMANDS: &[CommandSpec] = &[
     read(
         "threads.list",
         "/guilds/{guild_id}/threads/active",
-        &[GUILD],
+        // Discord lists the threads of a whole server.
+        &[
+            GUILD,
+            ArgSpec::optional("channel_id", ArgKind::Snowflake, Place::Selects("/parent_id")),
+        ],
         Answer::Counted("/threads", "threads", results::THREAD),
     ),
     read(

@@ -99,7 +99,7 @@ fn place(checked: &Checked<'_>, arg: &ArgSpec, request: &mut Request, body: &mut
             put(body, name, end.to_rfc3339_opts(SecondsFormat::Secs, true).into());
         }
         (Place::Reason, Some(value)) => request.reason = value.as_str().map(encoded),
-        (Place::Path | Place::PathOr(_) | Place::Unsent, _) | (_, None) => {}
+        (Place::Path | Place::PathOr(_) | Place::Selects(_) | Place::Unsent, _) | (_, None) => {}
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Checked;
 use crate::SendError;
-use crate::command::{Answer, Field, Shown};
+use crate::command::{Answer, Field, Place, Shown};
 
 /// Where Discord keeps pictures. Source: <https://docs.discord.com/developers/reference#image-formatting>.
 const PICTURES: &str = "https://cdn.discordapp.com";
@@ -13,9 +13,23 @@ pub(super) fn result(checked: &Checked<'_>, body: Value) -> Result<Value, SendEr
     match checked.command.answer {
         Answer::Object(fields) => object(&body, fields),
         Answer::List(fields) => list(&body, fields).map(Value::Array),
-        Answer::Counted(from, name, fields) => counted(body.pointer(from).unwrap_or(&Value::Null), name, fields),
+        Answer::Counted(from, name, fields) => {
+            let mut listed = body.pointer(from).cloned().unwrap_or_default();
+            select(checked, &mut listed);
+            counted(&listed, name, fields)
+        }
         Answer::Done(word, is, echo) => Ok(done(checked, word, is, echo)),
         Answer::Composed => Ok(body),
+    }
+}
+
+/// Keeps of a list what arguments select.
+fn select(checked: &Checked<'_>, listed: &mut Value) {
+    let Some(elements) = listed.as_array_mut() else { return };
+    for spec in checked.command.args {
+        if let (Place::Selects(pointer), Some(wanted)) = (spec.place, checked.args.get(spec.name)) {
+            elements.retain(|element| element.pointer(pointer) == Some(wanted));
+        }
     }
 }
 

@@ -396,6 +396,11 @@ async fn posts_of_a_forum_are_the_active_ones_and_then_the_archive() -> TestResu
         (&listed["posts"][0]["id"], &listed["posts"][1]["id"]),
         (&made[1], &made[0])
     );
+    let of_all = run(&stub, "threads.list", &json!({ "guild_id": GUILD }), None).await?;
+    assert_eq!(of_all["count"], 2);
+    let of_one = json!({ "guild_id": GUILD, "channel_id": "88" });
+    let of_one = run(&stub, "threads.list", &of_one, None).await?;
+    assert_eq!((&of_one["count"], &of_one["threads"][0]["id"]), (&json!(1), &made[2]));
     Ok(())
 }
 
