@@ -10,8 +10,8 @@ mod tables;
 
 pub use accounts::Book;
 pub(crate) use accounts::{Account, rest_after};
-pub(crate) use checkpoints::JobCheckpoints;
 pub use checkpoints::NoCheckpoints;
+pub(crate) use checkpoints::{JobCheckpoints, refused_step};
 pub(crate) use commands::JobCommands;
 pub use commands::{CommandRules, DiscordRunner};
 pub(crate) use played_act::PlayedAct;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use botticelli_actors::{record_failure, remove_checkpoint};
+use botticelli_actors::{record_failure, remove_checkpoint, save_checkpoint};
 use botticelli_content::{Batch, BatchError, StoreError, store_batches};
 use botticelli_jobs::ARGS_VERSION;
 use botticelli_posts::{Verdict, decide, store_drafts};
@@ -21,6 +21,7 @@ use self::writing::Writing;
 use crate::{
     handlers::{TargetRows, is_of_answer},
     outcome::{JobFailure, Outcome, Rounds, Work, chain, one_line},
+    ports::refused_step,
     record_error::RecordError,
     shop::{ActorSpec, Shop},
     together::Entry,
@@ -124,8 +125,8 @@ pub(crate) async fn record_refused(
     Ok(recorded)
 }
 
-/// Stores the rows of a run, all of them or none. Of what cannot be stored the answer is forgotten, so that the next try asks
-/// for another one.
+/// Stores the rows of a run, all of them or none. Of what cannot be stored the answer is forgotten but for what is wrong with it, so
+/// that the next try asks for another one, and tells the model why.
 async fn store_targets(
     connection: &mut PgConnection,
     shop: &Shop,
@@ -152,7 +153,12 @@ async fn store_targets(
         return Ok(Err(JobFailure::discard(&error)));
     }
     if let Some(rows) = rows.get(batch) {
-        remove_checkpoint(&mut *connection, job.lease.job.0, rows.step()).await?;
+        let (job, step) = (job.lease.job.0, rows.step());
+        let refused = json!(rows.refused(one_line(&chain(&error))));
+        remove_checkpoint(&mut *connection, job, step).await?;
+        let step = refused_step(step);
+        remove_checkpoint(&mut *connection, job, &step).await?;
+        save_checkpoint(&mut *connection, job, &step, &refused).await?;
     }
     Ok(Err(JobFailure::retry(&error)))
 }

@@ -46,8 +46,8 @@ pub use narrative::{
 };
 pub use ports::{
     ActRecord, Audience, Checkpoints, CommandCall, CommandRunner, Ledger, MediaFetcher, Models, NoLedger, Nothing,
-    OneModel, PlannedCall, PortError, PortFuture, Ports, Receipt, Reserved, Route, Row, StateReader, TableReader,
-    Ticket,
+    OneModel, PlannedCall, PortError, PortFuture, Ports, Receipt, RefusedAnswer, Reserved, Route, Row, StateReader,
+    TableReader, Ticket,
 };
 pub use table::{
     Comparison, Condition, Filter, FragmentError, Interval, Literal, Moment, MomentBase, Nulls, Operand, Order, Shift,

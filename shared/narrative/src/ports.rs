@@ -299,6 +299,16 @@ pub trait Checkpoints: Send + Sync {
     /// [`PortError`] when the store cannot answer.
     fn load<'a>(&'a self, step: &'a str) -> PortFuture<'a, Option<ActRecord>>;
 
+    /// The answer of an earlier run that was saved for `step` and turned out to be of no use, if there is one. The model is told
+    /// of it. None unless this is implemented.
+    ///
+    /// # Errors
+    ///
+    /// [`PortError`] when the store cannot answer.
+    fn refused<'a>(&'a self, _step: &'a str) -> PortFuture<'a, Option<RefusedAnswer>> {
+        Box::pin(async { Ok(None) })
+    }
+
     /// Saves `record` for `step`, and with it, all or nothing, what it keeps in the state and what the calls used up. The
     /// executor saves each step once and goes on only after this has succeeded.
     ///
@@ -306,6 +316,15 @@ pub trait Checkpoints: Send + Sync {
     ///
     /// [`PortError`] when the record was not saved, or may no longer be saved by this run.
     fn save<'a>(&'a self, step: &'a str, record: &'a ActRecord, receipts: &'a [Receipt]) -> PortFuture<'a, ()>;
+}
+
+/// An answer that nothing could be done with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedAnswer {
+    /// What was answered.
+    pub reply: String,
+    /// Why it could not be used.
+    pub why: String,
 }
 
 /// One finished act.

@@ -1,7 +1,7 @@
 //! Outputs that become rows of the tables that narratives name as their targets.
 
 use botticelli_content::{Batch, Origin, ReadableTables, Shape, StoreError};
-use botticelli_narrative::{Output, Row, Target};
+use botticelli_narrative::{Output, RefusedAnswer, Row, Target};
 use serde_json::Value;
 
 use super::POSTS;
@@ -53,6 +53,14 @@ impl TargetRows {
     /// The step whose record has the answer that they come from.
     pub(crate) fn step(&self) -> &str {
         &self.output.step
+    }
+
+    /// That answer, which cannot be stored.
+    pub(crate) fn refused(&self, why: String) -> RefusedAnswer {
+        RefusedAnswer {
+            reply: self.output.text.clone(),
+            why,
+        }
     }
 
     /// The same as the room of tables wants it.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use botticelli_actors::load_checkpoint;
-use botticelli_narrative::{ActRecord, Checkpoints, PortError, PortFuture, Receipt};
+use botticelli_narrative::{ActRecord, Checkpoints, PortError, PortFuture, Receipt, RefusedAnswer};
 use botticelli_queue::Lease;
 use sqlx::PgPool;
 
@@ -58,6 +58,17 @@ impl Checkpoints for JobCheckpoints<'_> {
         })
     }
 
+    fn refused<'a>(&'a self, step: &'a str) -> PortFuture<'a, Option<RefusedAnswer>> {
+        Box::pin(async move {
+            if self.lease.attempt == 1 {
+                return Ok(None);
+            }
+            let note = load_checkpoint(self.pool, self.lease.job.0, &refused_step(step)).await;
+            let note = note.map_err(PortError::new)?;
+            note.map(serde_json::from_value).transpose().map_err(PortError::new)
+        })
+    }
+
     /// The record may be paid for, so a database that does not answer is asked again rather than given up on.
     fn save<'a>(&'a self, step: &'a str, record: &'a ActRecord, receipts: &'a [Receipt]) -> PortFuture<'a, ()> {
         Box::pin(async move {
@@ -89,6 +100,11 @@ impl Checkpoints for JobCheckpoints<'_> {
 /// How long an act waits at first that could not be saved, twice as long each time, and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
+
+/// Under which name it is kept that the answer of a step was refused.
+pub(crate) fn refused_step(step: &str) -> String {
+    format!("{step}/refused")
+}
 
 /// What the log says about an act. What was said in it is not logged.
 fn line_about(step: &str, record: &ActRecord) -> String {

@@ -67,6 +67,15 @@ async fn rows_that_the_table_cannot_take_are_asked_for_again() {
     assert_eq!(runs[2..], ["2|success|"]);
     let rows = "select title, points from botticelli_content.achievements order by id";
     assert_eq!(bench.database.rows(rows).await, ["Fork|5", "Pin|3"]);
+    // The model was told what was wrong with its answer.
+    let requests = bench.llm.requests();
+    let told = requests.last().unwrap().prompt();
+    assert!(
+        told.contains("\"many\"") && told.contains("Your answer cannot be used: ") && told.contains("`points`"),
+        "{told}"
+    );
+    let kept = "select count(*) from botticelli.act_checkpoints";
+    assert_eq!(bench.database.row(kept).await, "0");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -101,7 +110,10 @@ async fn a_budget_that_is_used_up_lets_the_job_wait_before_anything_is_sent() {
     let waits = "(select count(*) from botticelli.actor_server_executions where outcome = 'interrupted') = 1";
     bench.database.until(waits).await;
     let runs = bench.runs().await;
-    assert!(runs[1].contains("`[budgets.daily]`: the budget of the fleet for a day"), "{runs:?}");
+    assert!(
+        runs[1].contains("`[budgets.daily]`: the budget of the fleet for a day"),
+        "{runs:?}"
+    );
     assert_eq!(bench.llm.requests().len(), 1);
     assert_eq!(bench.waiting().await, ["scheduled|1"]);
 }

@@ -12,7 +12,7 @@ use tracing::{Instrument as _, field};
 
 use super::{
     ActFailure, Output, RunError,
-    answer::captured,
+    answer::{captured, complaint},
     call::{Answered, Asked, ask},
     conversation::{Turn, messages},
     gathering::{Brought, Gathered},
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     narrative::{Act, InputSource, Narrative, Question, Work},
-    ports::{ActRecord, PortError, Receipt},
+    ports::{ActRecord, PortError, Receipt, RefusedAnswer},
     template::{Reply, Values},
 };
 
@@ -185,7 +185,12 @@ impl Player<'_> {
                 outputs,
             });
         };
-        let answered = self.ask(step, question, &gathered).await;
+        let key = format!("{}{}", self.options.step_prefix, step.name);
+        let refused = self.ports.checkpoints.refused(&key).await;
+        let answered = match refused {
+            Ok(refused) => self.ask(step, question, &gathered, refused).await,
+            Err(source) => Err(ActFailure::Checkpoint { step: key, source }),
+        };
         let Answered {
             usable,
             reply,
@@ -215,7 +220,13 @@ impl Player<'_> {
         })
     }
 
-    async fn ask(&self, step: &Step<'_, '_>, question: &Question, gathered: &Gathered) -> Result<Answered, ActFailure> {
+    async fn ask(
+        &self,
+        step: &Step<'_, '_>,
+        question: &Question,
+        gathered: &Gathered,
+        refused: Option<RefusedAnswer>,
+    ) -> Result<Answered, ActFailure> {
         if gathered.text().is_empty() {
             return Err(ActFailure::BlankPrompt);
         }
@@ -230,6 +241,10 @@ impl Player<'_> {
             }
             conversation.extend(messages(&frame.turns, &question.history, question.history_tokens));
             conversation.push(Message::of(Role::User, gathered.parts()));
+            if let Some(RefusedAnswer { reply, why }) = refused {
+                conversation.push(Message::assistant(reply));
+                conversation.push(Message::user(complaint(&why)));
+            }
             let system = question.system.as_ref().map(|system| system.render(&values));
             let seed = self.options.seed.map(|seed| seed_of(seed, name));
             Request {

@@ -93,9 +93,8 @@ pub(super) fn captured(
 }
 
 /// What a model is told about an answer that cannot be used.
-pub(super) fn complaint(error: &LlmError) -> String {
+pub(super) fn complaint(why: &str) -> String {
     format!(
-        "Your answer cannot be used: {}. Give the whole answer again, corrected, as JSON only and without any other words.",
-        error.detail
+        "Your answer cannot be used: {why}. Give the whole answer again, corrected, as JSON only and without any other words."
     )
 }

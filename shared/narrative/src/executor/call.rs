@@ -165,7 +165,7 @@ async fn ask_one(
         }
         repairs -= 1;
         request.messages.push(Message::assistant(bad.as_str()));
-        request.messages.push(Message::user(answer::complaint(&error)));
+        request.messages.push(Message::user(answer::complaint(&error.detail)));
         sent_hash = Cow::Owned(request.prompt_hash());
         tally.discarded.push(bad);
     }
