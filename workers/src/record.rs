@@ -7,8 +7,9 @@ use botticelli_content::{Batch, BatchError, StoreError, store_batches};
 use botticelli_jobs::ARGS_VERSION;
 use botticelli_posts::{Verdict, decide, store_drafts};
 use botticelli_queue::{
-    ClaimedJob, Finished, JobOptions, LogLevel, NewJob, OnFailure, PutBack, QueueError, Retried, Source, WorkflowJob,
-    add_to_log, await_children, discard, enqueue_unless_waiting, hand_back, hold, retry, settle_cancelled, snooze,
+    ClaimedJob, Finished, JobOptions, Lease, LogLevel, NewJob, OnFailure, PutBack, QueueError, Retried, Source,
+    WorkflowJob, add_to_log, await_children, discard, enqueue_unless_waiting, hand_back, hold, retry, settle_cancelled,
+    snooze,
 };
 use serde_json::{Value, json};
 use sqlx::{Acquire, PgConnection};
@@ -38,16 +39,24 @@ impl Entry for EndedRun<'_> {
     type Answer = Recorded;
 
     /// One after the other. A crash in between leaves the jobs running under a lease that ends, and their acts' replies in their
-    /// checkpoints.
+    /// checkpoints. Of several, each only completes its job: whatever else an end locks is locked in an order of its own, and two that
+    /// lock several things one after the other would wait for each other.
     async fn write(shop: &Shop, ends: &[&Self]) -> Result<Vec<Result<Recorded, RecordError>>, RecordError> {
         let mut transaction = botticelli_database::transaction(&shop.pool).await?;
         let mut writing = Writing::new(&mut transaction);
-        let simple = ends.iter().filter(|end| end.only_completes());
-        let simple = simple.map(|end| end.finished.job.lease).collect();
-        writing.complete_together(simple).await?;
+        let mut lost = Vec::new();
+        if ends.len() > 1 {
+            let leases: Vec<Lease> = ends.iter().map(|end| end.finished.job.lease).collect();
+            lost = writing.complete_together(leases).await?;
+        }
         let mut recorded = Vec::with_capacity(ends.len());
         for end in ends {
-            recorded.push(Ok(record(&mut writing, shop, end).await?));
+            let lease = end.finished.job.lease;
+            recorded.push(if lost.contains(&lease) {
+                Err(RecordError::LeaseLost(lease))
+            } else {
+                Ok(record(&mut writing, shop, end).await?)
+            });
         }
         writing.finish().await?;
         transaction.commit().await?;
@@ -56,8 +65,8 @@ impl Entry for EndedRun<'_> {
 }
 
 impl EndedRun<'_> {
-    /// Whether nothing has to be written before the job is completed.
-    fn only_completes(&self) -> bool {
+    /// Whether it can be recorded together with others: it completes its job, and writes nothing before that.
+    pub(crate) fn only_completes(&self) -> bool {
         self.finished.result.as_ref().is_ok_and(|outcome| {
             let is_over = !matches!(outcome.work, Work::Rounds(_) | Work::Wasted);
             is_over && outcome.rows.is_empty() && outcome.failures.is_empty()
@@ -223,7 +232,10 @@ async fn record_outcome(
     };
     if has_output {
         for follower in &actor.followers {
-            call(writing.connection, follower, traceparent).await?;
+            // It waits from then on.
+            if writing.called.insert(follower.clone()) {
+                call(writing.connection, follower, traceparent).await?;
+            }
         }
     }
     let (ended, message) = match (&outcome.work, outcome.failures.is_empty()) {

@@ -11,7 +11,7 @@ use std::{
 use apalis::layers::{WorkerBuilderExt, catch_panic::CatchPanicLayer};
 use apalis_core::{task::Task, worker::builder::WorkerBuilder};
 use botticelli_actors::{NewExecution, start_executions};
-use botticelli_queue::{ClaimedJob, Finished, JobBackend, Lease};
+use botticelli_queue::{ClaimedJob, Finished, JobBackend, Lease, hold_all};
 use botticelli_telemetry::{
     context::{ParentMode, current_traceparent, set_parent},
     names,
@@ -27,7 +27,7 @@ use crate::{
     outcome::{JobFailure, Outcome},
     record_error::RecordError,
     shop::{ActorSpec, Shop, TraceJobs},
-    together::Entry,
+    together::{Entry, each},
 };
 
 /// Runs the jobs of one actor.
@@ -83,8 +83,8 @@ async fn run(shop: &Shop, actor: &ActorSpec, job: &ClaimedJob) -> Result<Outcome
     Ok(outcome)
 }
 
-/// A job's run that begins.
-#[derive(Debug)]
+/// A job's run that begins. One that has ended meanwhile is not begun any more.
+#[derive(Debug, Clone)]
 pub(crate) struct BegunRun {
     actor: Arc<str>,
     job: Lease,
@@ -97,15 +97,20 @@ impl Entry for BegunRun {
     type Answer = ();
 
     async fn write(pool: &PgPool, begun: &[&Self]) -> Result<Vec<Result<(), RecordError>>, RecordError> {
-        let runs = begun.iter().map(|run| NewExecution {
+        let leases: Vec<Lease> = begun.iter().map(|run| run.job).collect();
+        let mut transaction = botticelli_database::transaction(pool).await?;
+        let lost = hold_all(&mut transaction, &leases).await?;
+        let held = begun.iter().filter(|run| !lost.contains(&run.job));
+        let runs = held.map(|run| NewExecution {
             actor: &run.actor,
             job_id: run.job.job.0,
             attempt: run.job.attempt,
             worker_name: &run.worker_name,
             traceparent: run.traceparent.as_deref(),
         });
-        start_executions(pool, &runs.collect::<Vec<_>>()).await?;
-        Ok(begun.iter().map(|_| Ok(())).collect())
+        start_executions(&mut transaction, &runs.collect::<Vec<_>>()).await?;
+        transaction.commit().await?;
+        Ok(each(&leases, &lost))
     }
 }
 

@@ -25,7 +25,9 @@ async fn begin_run(pool: &PgPool, job_id: i64, attempt: i32) {
         worker_name: "host:1",
         traceparent: None,
     };
-    start_executions(pool, &[run]).await.unwrap();
+    start_executions(&mut pool.acquire().await.unwrap(), &[run])
+        .await
+        .unwrap();
 }
 
 /// A job that a worker held when it died, in the middle of a review.

@@ -33,7 +33,8 @@ pub async fn save_checkpoint(
     step: &str,
     record: &Value,
 ) -> Result<(), ActorsError> {
-    save_checkpoints(connection, &[Checkpoint { job_id, step, record }]).await
+    let checkpoint = Checkpoint { job_id, step, record };
+    save_checkpoints(connection, &[checkpoint]).await.map(drop)
 }
 
 /// What is kept of a finished step.
@@ -47,7 +48,7 @@ pub struct Checkpoint<'a> {
     pub record: &'a Value,
 }
 
-/// As [`save_checkpoint`] for many, in one statement.
+/// As [`save_checkpoint`] for many, in one statement. Gives the jobs and steps that had no record before.
 ///
 /// # Errors
 ///
@@ -55,20 +56,20 @@ pub struct Checkpoint<'a> {
 pub async fn save_checkpoints(
     connection: &mut PgConnection,
     checkpoints: &[Checkpoint<'_>],
-) -> Result<(), ActorsError> {
+) -> Result<Vec<(i64, String)>, ActorsError> {
     let jobs: Vec<i64> = checkpoints.iter().map(|checkpoint| checkpoint.job_id).collect();
     let steps: Vec<&str> = checkpoints.iter().map(|checkpoint| checkpoint.step).collect();
     let records: Vec<&Value> = checkpoints.iter().map(|checkpoint| checkpoint.record).collect();
-    sqlx::query(sql("insert into botticelli.act_checkpoints (job_id, step, record)
+    sqlx::query_as(sql("insert into botticelli.act_checkpoints (job_id, step, record)
          select * from unnest($1::bigint[], $2::text[], $3::jsonb[])
-         on conflict (job_id, step) do nothing"))
+         on conflict (job_id, step) do nothing
+         returning job_id, step"))
     .bind(jobs)
     .bind(steps)
     .bind(records)
-    .execute(connection)
+    .fetch_all(connection)
     .await
-    .map_err(ActorsError::writing)?;
-    Ok(())
+    .map_err(ActorsError::writing)
 }
 
 /// Removes the record of a step.
@@ -94,6 +95,9 @@ pub async fn remove_checkpoint(connection: &mut PgConnection, job_id: i64, step:
 ///
 /// [`ActorsError`] when the rows could not be removed.
 pub async fn clear_checkpoints(connection: &mut PgConnection, job_ids: &[i64]) -> Result<(), ActorsError> {
+    if job_ids.is_empty() {
+        return Ok(());
+    }
     sqlx::query(sql("delete from botticelli.act_checkpoints where job_id = any ($1)"))
         .bind(job_ids)
         .execute(connection)

@@ -81,7 +81,10 @@ pub struct NewExecution<'a> {
 /// # Errors
 ///
 /// [`ActorsError`] when the rows could not be written; none is then.
-pub async fn start_executions(pool: &PgPool, runs: &[NewExecution<'_>]) -> Result<Vec<i64>, ActorsError> {
+pub async fn start_executions(
+    connection: &mut PgConnection,
+    runs: &[NewExecution<'_>],
+) -> Result<Vec<i64>, ActorsError> {
     let actors: Vec<&str> = runs.iter().map(|run| run.actor).collect();
     let jobs: Vec<i64> = runs.iter().map(|run| run.job_id).collect();
     let attempts: Vec<i32> = runs.iter().map(|run| run.attempt).collect();
@@ -93,7 +96,7 @@ pub async fn start_executions(pool: &PgPool, runs: &[NewExecution<'_>]) -> Resul
         .bind(attempts)
         .bind(workers)
         .bind(traces)
-        .fetch_all(pool)
+        .fetch_all(connection)
         .await
         .map_err(ActorsError::writing)
 }
@@ -106,6 +109,9 @@ pub async fn start_executions(pool: &PgPool, runs: &[NewExecution<'_>]) -> Resul
 pub async fn finish_executions(connection: &mut PgConnection, endings: &[Ending<'_>]) -> Result<(), ActorsError> {
     fn column<'a, T>(endings: &[Ending<'a>], value: impl Fn(&Ending<'a>) -> T) -> Vec<T> {
         endings.iter().map(value).collect()
+    }
+    if endings.is_empty() {
+        return Ok(());
     }
     sqlx::query(sql(include_str!("sql/finish_executions.sql")))
         .bind(column(endings, |ending| ending.job_id))

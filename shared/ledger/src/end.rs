@@ -57,12 +57,18 @@ pub struct Settlement {
     pub request_id: Option<String>,
 }
 
-/// Ends calls that were answered, by one statement. As for the rest this is like [`settle`].
+/// Ends calls that were answered, by one statement. Gives those that are not on record. As for the rest this is like [`settle`].
 ///
 /// # Errors
 ///
-/// As [`settle`]; the transaction is of no use then.
-pub async fn settle_all(connection: &mut PgConnection, settlements: &[&Settlement]) -> Result<(), LedgerError> {
+/// [`LedgerError::Database`].
+pub async fn settle_all(
+    connection: &mut PgConnection,
+    settlements: &[&Settlement],
+) -> Result<Vec<CallId>, LedgerError> {
+    if settlements.is_empty() {
+        return Ok(Vec::new());
+    }
     // In one order, so that two that end the same calls wait for one another and not each for the other.
     let mut ordered = settlements.to_vec();
     ordered.sort_by_key(|settlement| settlement.call);
@@ -81,7 +87,7 @@ pub async fn settle_all(connection: &mut PgConnection, settlements: &[&Settlemen
     let request_ids = ordered
         .iter()
         .map(|settlement| settlement.request_id.as_deref().map(short));
-    let unknown: Option<CallId> = sqlx::query_scalar(sql(include_str!("sql/settle_calls.sql")))
+    sqlx::query_scalar(sql(include_str!("sql/settle_calls.sql")))
         .bind(calls)
         .bind(amounts(|usage| usage.input_tokens))
         .bind(amounts(|usage| usage.output_tokens))
@@ -91,10 +97,9 @@ pub async fn settle_all(connection: &mut PgConnection, settlements: &[&Settlemen
         .bind(are_estimated)
         .bind(costs)
         .bind(request_ids.collect::<Vec<_>>())
-        .fetch_one(connection)
+        .fetch_all(connection)
         .await
-        .map_err(LedgerError::while_doing("end calls"))?;
-    unknown.map_or(Ok(()), |call| Err(LedgerError::Unknown(call)))
+        .map_err(LedgerError::while_doing("end calls"))
 }
 
 /// Ends a call that got no answer that counts, by a transaction of its own. `class` says what went wrong, in one word. As for the rest

@@ -2,11 +2,12 @@
 
 use std::error::Error;
 
-use botticelli_database::{Asked, Desk};
+use botticelli_database::{ANSWER_LIMIT, Asked, Desk};
 use sqlx::PgPool;
+use tokio::time::timeout;
 use tracing::warn;
 
-use crate::{LedgerError, Reservation, Reserved, release, reserve_all};
+use crate::{Granted, LedgerError, Reservation, Reserved, release, reserve_all};
 
 /// How many transactions of a process reserve at once.
 const MOST_ASKING: usize = 4;
@@ -44,12 +45,19 @@ impl Ledger {
 async fn answer(pool: &PgPool, asked: Vec<Asked<Reservation, Result<Reserved, LedgerError>>>) {
     let (reservations, answers): (Vec<_>, Vec<_>) =
         asked.into_iter().map(|asked| (asked.question, asked.answer)).unzip();
-    let told = reserve_all(pool, &reservations).await;
-    for (answer, told) in answers.into_iter().zip(told) {
-        if let Err(Ok(Reserved::Granted(granted))) = answer.send(told)
-            && let Err(error) = release(pool, granted.call).await
+    // Without an answer in time the senders are dropped, and what may have been granted is lost in time.
+    let Ok(told) = timeout(ANSWER_LIMIT, reserve_all(pool, &reservations)).await else {
+        return;
+    };
+    let unheard = answers
+        .into_iter()
+        .zip(told)
+        .filter_map(|(answer, told)| answer.send(told).err());
+    let unheard: Vec<_> = unheard.collect();
+    for told in unheard {
+        if let Ok(Reserved::Granted(Granted { call, .. })) = told
+            && let Err(error) = release(pool, call).await
         {
-            let call = granted.call;
             warn!(
                 error = &error as &dyn Error,
                 "Call {call} was granted to nobody and is lost in time"

@@ -229,6 +229,9 @@ async fn end(pool: &PgPool, delivery_id: i64, state: &str, error: &str) -> Resul
 ///
 /// [`PostsError`] when the rows could not be written.
 pub async fn release(connection: &mut PgConnection, job_ids: &[i64]) -> Result<(), PostsError> {
+    if job_ids.is_empty() {
+        return Ok(());
+    }
     sqlx::query(sql(
         "with deliveries as (
            update botticelli.deliveries

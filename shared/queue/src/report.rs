@@ -166,6 +166,9 @@ pub async fn save_result(connection: &mut PgConnection, lease: Lease, result: &V
 ///
 /// As [`save_result`]; nothing is kept then.
 pub async fn save_results(connection: &mut PgConnection, results: &[(Lease, &Value)]) -> Result<(), QueueError> {
+    if results.is_empty() {
+        return Ok(());
+    }
     for (lease, result) in results {
         let invalid = |reason| QueueError::Invalid(format!("the result of job {} {reason}", lease.job));
         fitting(result).map_err(invalid)?;

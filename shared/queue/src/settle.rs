@@ -64,9 +64,6 @@ pub async fn hold(connection: &mut PgConnection, lease: Lease) -> Result<(), Que
 
 /// As [`hold`] for many jobs, in one statement. Gives the leases that are gone.
 ///
-/// Several transactions may hold jobs of one claim in this way at the same time; whoever ends one waits for all of them. So a
-/// transaction that does must end no job itself: two of them would wait for each other.
-///
 /// # Errors
 ///
 /// [`QueueError::Database`] when the statement fails.

@@ -3,7 +3,6 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use botticelli_actors::Outcome as Ended;
-use botticelli_database::ANSWER_LIMIT;
 use botticelli_queue::Finished;
 use botticelli_telemetry::Status;
 use chrono::{DateTime, Utc};
@@ -14,7 +13,7 @@ use crate::{
     record::{EndedRun, Recorded, record_refused},
     record_error::RecordError,
     shop::{ActorSpec, Shop},
-    together::write_all,
+    together::{in_time, write_all},
 };
 
 /// A job that ended and whose end is not recorded yet.
@@ -86,7 +85,7 @@ impl Actor for Completer {
         match message {
             CompleterMessage::Settle(settle) => {
                 if state.waiting.is_empty() {
-                    myself.cast(CompleterMessage::Record)?;
+                    myself.cast(CompleterMessage::Record).ok();
                 }
                 state.waiting.push_back(*settle);
             }
@@ -95,7 +94,7 @@ impl Actor for Completer {
                 let some = state.waiting.drain(..many).collect();
                 settle_all(&myself, &state.shop, some).await;
                 if !state.waiting.is_empty() {
-                    myself.cast(CompleterMessage::Record)?;
+                    myself.cast(CompleterMessage::Record).ok();
                 }
             }
         }
@@ -106,9 +105,16 @@ impl Actor for Completer {
 async fn settle_all(myself: &ActorRef<CompleterMessage>, shop: &Shop, mut settles: Vec<Settle>) {
     // In one order, so that two processes that end jobs of the same actors wait for one another and not each for the other.
     settles.sort_by(|one, other| one.actor.name.cmp(&other.actor.name));
+    let (together, alone): (Vec<_>, Vec<_>) = settles.into_iter().partition(|settle| settle.ended().only_completes());
+    record_together(myself, shop, together).await;
+    for settle in alone {
+        record_together(myself, shop, vec![settle]).await;
+    }
+}
+
+async fn record_together(myself: &ActorRef<CompleterMessage>, shop: &Shop, settles: Vec<Settle>) {
     let ends: Vec<EndedRun<'_>> = settles.iter().map(Settle::ended).collect();
-    let recorded = tokio::time::timeout(ANSWER_LIMIT, write_all(shop, &ends.iter().collect::<Vec<_>>())).await;
-    let recorded = recorded.unwrap_or_else(|_| ends.iter().map(|_| Err(RecordError::no_answer())).collect());
+    let recorded = write_all(shop, &ends.iter().collect::<Vec<_>>()).await;
     for (settle, recorded) in settles.into_iter().zip(recorded) {
         settled(myself, shop, settle, recorded).await;
     }
@@ -125,8 +131,7 @@ async fn settled(
     if let Err(RecordError::Refused(error)) = &recorded {
         let reason = chain(&**error);
         tracing::error!(job.id = %job.lease.job, error = reason, "The end of job {} cannot be recorded; discarding it", job.lease.job);
-        let refused = tokio::time::timeout(ANSWER_LIMIT, record_refused(shop, &settle.actor, job, &reason)).await;
-        recorded = refused.unwrap_or_else(|_| Err(RecordError::no_answer()));
+        recorded = in_time(record_refused(shop, &settle.actor, job, &reason)).await;
     }
     match recorded {
         Ok(recorded) => {

@@ -123,7 +123,7 @@ impl Actor for NarrativeActor {
                 state.answer_shutdown();
                 // Behind those that have ended together, whose slots are filled by one claim.
                 if !std::mem::replace(&mut state.is_to_claim, true) {
-                    myself.cast(NarrativeActorMessage::Execute)?;
+                    myself.cast(NarrativeActorMessage::Execute).ok();
                 }
             }
             NarrativeActorMessage::Pause(by) => {

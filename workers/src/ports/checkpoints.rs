@@ -1,11 +1,8 @@
 //! The records of a job's acts.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
 };
 
 use botticelli_actors::load_checkpoint;
@@ -14,7 +11,7 @@ use botticelli_queue::Lease;
 use sqlx::PgPool;
 
 use super::{Account, PlayedAct};
-use crate::{outcome::chain, record_error::RecordError, together::EntryDesk};
+use crate::together::EntryDesk;
 
 /// The replies of a job's acts, kept until the job ends. A worker that lost the job can no longer add to them. With each
 /// goes how far the job is.
@@ -69,10 +66,9 @@ impl Checkpoints for JobCheckpoints<'_> {
         })
     }
 
-    /// The record may be paid for, so a database that does not answer is asked again rather than given up on.
     fn save<'a>(&'a self, step: &'a str, record: &'a ActRecord, receipts: &'a [Receipt]) -> PortFuture<'a, ()> {
         Box::pin(async move {
-            let act = Arc::new(PlayedAct {
+            let act = PlayedAct {
                 lease: self.lease,
                 step: step.to_owned(),
                 record: serde_json::to_value(record).map_err(PortError::new)?,
@@ -81,25 +77,13 @@ impl Checkpoints for JobCheckpoints<'_> {
                 done: self.acts.map(|_| self.count()),
                 total: self.acts,
                 line: line_about(step, record),
-            });
-            let mut wait = FIRST_WAIT;
-            while let Err(error) = self.desk.write(Arc::clone(&act)).await {
-                if wait > LONGEST_WAIT || !matches!(error, RecordError::Database(_)) {
-                    return Err(PortError::new(error));
-                }
-                tracing::warn!(job.id = %self.lease.job, error = chain(&error), "Could not save act {step} yet");
-                tokio::time::sleep(wait).await;
-                wait *= 2;
-            }
+            };
+            self.desk.write(Arc::new(act)).await.map_err(PortError::new)?;
             self.account.heed(receipts).await;
             Ok(())
         })
     }
 }
-
-/// How long an act waits at first that could not be saved, twice as long each time, and at most.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 /// Under which name it is kept that the answer of a step was refused.
 pub(crate) fn refused_step(step: &str) -> String {

@@ -9,7 +9,10 @@ use botticelli_queue::{Lease, LogLevel, Progress, Report, hold_all, report_all};
 use serde_json::Value;
 use sqlx::PgPool;
 
-use crate::{record_error::RecordError, together::Entry};
+use crate::{
+    record_error::RecordError,
+    together::{Entry, each},
+};
 
 /// All that is kept of an act when it has been played: its record, what its calls used, what it keeps for other runs, and what people see
 /// of it. A worker that lost the job can no longer keep any of it.
@@ -41,11 +44,21 @@ impl Entry for Arc<PlayedAct> {
             step: &act.step,
             record: &act.record,
         });
-        save_checkpoints(&mut transaction, &checkpoints.collect::<Vec<_>>()).await?;
+        let kept = save_checkpoints(&mut transaction, &checkpoints.collect::<Vec<_>>()).await?;
         let settlements: Vec<&Settlement> = held().flat_map(|act| &act.settlements).collect();
-        settle_all(&mut transaction, &settlements).await?;
-        let by: Vec<String> = held().map(|act| format!("job {}", act.lease.job)).collect();
-        let state = held().zip(&by).flat_map(|(act, by)| {
+        for call in settle_all(&mut transaction, &settlements).await? {
+            // The answer is there; what it cost is not on record any more.
+            tracing::warn!("Call {call} of a language model is not on record, and its use is not");
+        }
+        // What was kept before, by a commit whose answer was lost, has been told, and may have been overtaken since.
+        let new = || {
+            held().filter(|act| {
+                kept.iter()
+                    .any(|(job, step)| (*job, step) == (act.lease.job.0, &act.step))
+            })
+        };
+        let by: Vec<String> = new().map(|act| format!("job {}", act.lease.job)).collect();
+        let state = new().zip(&by).flat_map(|(act, by)| {
             act.state.iter().map(|(key, value)| StateEntry {
                 scope: Scope::Global,
                 key,
@@ -57,7 +70,7 @@ impl Entry for Arc<PlayedAct> {
         if !state.is_empty() {
             save_state(&mut transaction, &state).await?;
         }
-        let reports = held().map(|act| Report {
+        let reports = new().map(|act| Report {
             lease: act.lease,
             progress: Progress {
                 done: act.done,
@@ -69,14 +82,6 @@ impl Entry for Arc<PlayedAct> {
         });
         report_all(&mut transaction, &reports.collect::<Vec<_>>()).await?;
         transaction.commit().await?;
-        let answer = |lease: &Lease| {
-            let is_lost = lost.contains(lease);
-            if is_lost {
-                Err(RecordError::LeaseLost(*lease))
-            } else {
-                Ok(())
-            }
-        };
-        Ok(leases.iter().map(answer).collect())
+        Ok(each(&leases, &lost))
     }
 }

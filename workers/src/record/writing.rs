@@ -1,11 +1,11 @@
 //! The transaction in which runs end.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use botticelli_actors::{Ending, clear_checkpoints, finish_executions, record_success};
 use botticelli_content::give_back;
 use botticelli_posts::release;
-use botticelli_queue::{ClaimedJob, Lease, check_result, complete, complete_all, save_results};
+use botticelli_queue::{ClaimedJob, Lease, check_result, complete, complete_all, hold_all, save_results};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -22,6 +22,8 @@ pub(super) struct Writing<'c> {
     results: Vec<(Lease, Value)>,
     /// The jobs that hold nothing any more.
     over: Vec<i64>,
+    /// The actors that have been called to go on.
+    pub called: BTreeSet<String>,
     /// The actor that was told of a success, if nothing has happened to any since.
     succeeded: Option<Arc<str>>,
 }
@@ -41,16 +43,20 @@ impl<'c> Writing<'c> {
             executions: Vec::new(),
             results: Vec::new(),
             over: Vec::new(),
+            called: BTreeSet::new(),
             succeeded: None,
         }
     }
 
-    /// Completes jobs by one statement. Those whose lease is gone are left to [`complete`](Self::complete).
-    pub(super) async fn complete_together(&mut self, mut leases: Vec<Lease>) -> Result<(), RecordError> {
-        let lost = complete_all(self.connection, &leases).await?;
+    /// Completes jobs by one statement. Gives those whose lease is gone.
+    pub(super) async fn complete_together(&mut self, mut leases: Vec<Lease>) -> Result<Vec<Lease>, RecordError> {
+        // A claim is completed for all that are asked for or for none.
+        let lost = hold_all(self.connection, &leases).await?;
         leases.retain(|lease| !lost.contains(lease));
+        let not_completed = complete_all(self.connection, &leases).await?;
+        leases.retain(|lease| !not_completed.contains(lease));
         self.completed = leases;
-        Ok(())
+        Ok(lost)
     }
 
     /// Completes a job, unless it is.

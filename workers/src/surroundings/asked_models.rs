@@ -51,6 +51,8 @@ fn unseen<'a>(asked: &'a AskedModels, models: &dyn Models) -> Option<(&'a Place,
     let routes = || asked.models.iter().filter_map(|model| models.route(&model.choice).ok());
     let takes = |kind: MediaKind| routes().any(|route| route.model.takes(kind));
     let kind = asked.kinds.iter().find(|kind| !takes(**kind))?;
+    // That there is nobody at all has been said.
+    routes().next()?;
     let names: Vec<String> = routes().map(|route| format!("`{}`", route.model.provider())).collect();
     let names = names.join(", ");
     let message = format!(

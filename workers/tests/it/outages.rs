@@ -170,3 +170,39 @@ async fn an_answer_that_cannot_be_saved_at_once_is_saved_later_and_asked_for_onc
     let calls = "select state from botticelli.model_calls";
     assert_eq!(bench.database.rows(calls).await, ["settled"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn of_acts_that_are_saved_together_one_that_cannot_be_keeps_no_other_from_it() {
+    let bench = Bench::with(Options {
+        say: "slots = 9",
+        ..Options::default()
+    })
+    .await;
+    // What it says is not known to be for ever.
+    bench
+        .database
+        .execute(
+            "create function public.refuse() returns trigger language plpgsql as $$
+             begin
+               if new.record ->> 'reply' = 'Unwanted.' then
+                 raise exception 'not this one';
+               end if;
+               return new;
+             end $$;
+             create trigger refuse before insert on botticelli.act_checkpoints
+             for each row execute function public.refuse()",
+        )
+        .await;
+    bench.ended(0).await;
+    bench.llm.hold();
+    for text in ["Unwanted.", "Wanted.", "Welcome."] {
+        bench.llm.reply_next(LlmReply::Text(text.to_owned()));
+        bench.enqueue("say").await;
+    }
+    bench.llm.request(3).await;
+    bench.llm.release();
+    bench.ended(2).await;
+    assert_eq!(bench.runs().await.iter().filter(|run| *run == "1|success|").count(), 2);
+    assert_eq!(bench.waiting().await, ["running|1"]);
+    assert_eq!(bench.llm.requests().len(), 3, "no answer is asked for again");
+}

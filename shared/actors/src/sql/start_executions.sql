@@ -10,9 +10,10 @@ run as (
 ),
 -- In one order, so that two that begin runs of the same actors wait for one another and not each for the other.
 noting as materialized (
-  select task_id from botticelli.actor_server_state where task_id = any ($1) order by task_id for no key update
+  select task_id from botticelli.actor_server_state where task_id = any ($1) order by task_id collate "C"
+  for no key update
 ),
 noted as (
-  update botticelli.actor_server_state set last_run = now() where task_id in (select task_id from noting)
+  update botticelli.actor_server_state set last_run = greatest(last_run, now()) where task_id in (select task_id from noting)
 )
 select run.id from run join begun using (job_id, attempt) order by begun.ordinal

@@ -21,7 +21,9 @@ fn run_of(job_id: i64, attempt: i32) -> NewExecution<'static> {
 }
 
 async fn start(database: &TestDatabase, job: i64, attempt: i32) -> i64 {
-    let ids = start_executions(&database.pool, &[run_of(job, attempt)]).await.unwrap();
+    let ids = start_executions(&mut database.pool.acquire().await.unwrap(), &[run_of(job, attempt)])
+        .await
+        .unwrap();
     ids[0]
 }
 
@@ -155,11 +157,18 @@ async fn every_rule_about_runs_has_a_name_and_holds() {
         let refused = refused.into_database_error().unwrap();
         assert_eq!(refused.constraint(), Some(constraint), "{change}");
     }
-    let again = start_executions(&database.pool, &[run_of(4, 1), run_of(1, 1)]).await;
+    let again = start_executions(
+        &mut database.pool.acquire().await.unwrap(),
+        &[run_of(4, 1), run_of(1, 1)],
+    )
+    .await;
     assert!(again.is_err(), "an attempt has one run");
-    let together = start_executions(&database.pool, &[run_of(5, 1), run_of(4, 1)])
-        .await
-        .unwrap();
+    let together = start_executions(
+        &mut database.pool.acquire().await.unwrap(),
+        &[run_of(5, 1), run_of(4, 1)],
+    )
+    .await
+    .unwrap();
     for (id, job) in together.into_iter().zip([5, 4]) {
         assert_eq!(get_execution(&database.pool, id).await.unwrap().unwrap().job_id, job);
     }

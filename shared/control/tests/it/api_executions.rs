@@ -17,7 +17,10 @@ async fn started(pool: &PgPool, actor: &str, job_id: i64) -> Result<i64, Box<dyn
         worker_name: "worker-1",
         traceparent: None,
     };
-    Ok(start_executions(pool, &[run]).await?.pop().ok_or("no run")?)
+    Ok(start_executions(&mut *pool.acquire().await?, &[run])
+        .await?
+        .pop()
+        .ok_or("no run")?)
 }
 
 /// Puts a run in the history; each of one actor needs a job of its own. Answers with its id.

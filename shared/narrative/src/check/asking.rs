@@ -138,6 +138,12 @@ impl<'a> Asking<'a> {
         keys.into_iter().filter_map(|(key, place)| Some((key, place?)))
     }
 
+    /// Whether what is written of a provider and a model can be one.
+    pub(super) fn names_models(&self) -> bool {
+        let mut written = [self.provider, self.model].into_iter().flatten();
+        written.all(|name| !name.get_ref().trim().is_empty())
+    }
+
     /// Checks it for an act before which those in `earlier` are played, and beside and behind it the rest of `toc`.
     pub(super) fn read(&self, page: &Page<'_>, earlier: &[&str], toc: &[Stage]) -> Settings {
         let text = |value: Option<&Spanned<String>>, key: &str| {

@@ -262,7 +262,9 @@ impl<'a> Completer<'a> {
             models,
             kinds: inputs.iter().filter_map(PreparedInput::media_kind).collect(),
         });
-        page.needs.borrow_mut().add_models(&asked);
+        if asking.names_models() {
+            page.needs.borrow_mut().add_models(&asked);
+        }
         let spend = page.spend(table.and_then(|table| table.spend.as_ref()));
         Some(Question {
             inputs: Vec::new(),
@@ -402,16 +404,21 @@ fn repeat_of(page: &Page<'_>, known: &Known<'_>, entry: &CarouselEntry) -> Optio
     })
 }
 
+/// The longest key of the state.
+const LONGEST_KEY: usize = 200;
+
 /// Reads `KEY = "$.path.to[0].part"`.
 fn capture(page: &Page<'_>, key: &Spanned<String>, path: &Spanned<String>) -> Option<Capture> {
     let is_key = |key: &str| {
-        !key.is_empty()
+        (1..=LONGEST_KEY).contains(&key.len())
             && key
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
     };
     if !is_key(key.get_ref()) {
-        let message = format!("`{key}` cannot be a key of the state; use letters, digits, `_`, `.` and `-`");
+        let message = format!(
+            "`{key}` cannot be a key of the state; use letters, digits, `_`, `.` and `-`, at most {LONGEST_KEY}"
+        );
         page.error(&key.span(), "not-a-name", message);
         return None;
     }

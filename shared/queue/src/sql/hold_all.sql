@@ -4,7 +4,7 @@ with held as materialized (
   where id = any ($1)
   -- In the order in which jobs are ended.
   order by id
-  for share
+  for update
 )
 select exists (
   select from held where held.id = asked.claim and held.worker_id = asked.worker and get_bit(held.open, asked.place) = 1
