@@ -53,22 +53,33 @@ struct Findings {
     narratives: usize,
     /// Files of directories that hold no narrative.
     passed_over: usize,
+    /// Why the database that is configured does not answer.
+    unreachable: Option<String>,
 }
 
 pub(super) async fn run(arguments: Arguments, environment: HashMap<String, String>) -> Result<Ending> {
     let surround = arguments.reach.look(&environment)?;
     let is_colored = stderr().is_terminal() && environment.get("NO_COLOR").is_none_or(String::is_empty);
     // Without a database tables are not looked at, as on a machine where narratives are only written.
-    let pool = match arguments.reach.place.arguments().data_dir(&environment) {
-        Ok(data_dir) if !arguments.no_database => target::migrated_pool_of(&surround.settings, &data_dir).await.ok(),
-        _ => None,
-    };
+    let (mut pool, mut unreachable) = (None, None);
+    if !arguments.no_database
+        && let Ok(data_dir) = arguments.reach.place.arguments().data_dir(&environment)
+    {
+        match target::migrated_pool_of(&surround.settings, &data_dir).await {
+            Ok(found) => pool = Some(found),
+            Err(error) => {
+                let is_configured = surround.settings.server.database_url.is_some();
+                unreachable = is_configured.then(|| format!("{error:#}"));
+            }
+        }
+    }
     let mut findings = Findings {
         models: models_to_look_at(&surround.settings)?,
         remarks: Vec::new(),
         files: 0,
         narratives: 0,
         passed_over: 0,
+        unreachable,
     };
     for path in &arguments.paths {
         findings.look_at(path, &surround, pool.as_ref()).await;
@@ -159,6 +170,15 @@ impl Findings {
             for asked in &needs.tables {
                 found.extend(of_table(asked, pool, &readable).await);
             }
+        }
+        if let (Some(reason), Some(first)) = (&self.unreachable, needs.tables.first()) {
+            found.push(Diagnostic {
+                place: first.place.clone(),
+                severity: Severity::Warning,
+                code: "table",
+                message: "tables are not looked at, because the database that is configured cannot be used".to_owned(),
+                help: Some(format!("{reason}; leave it out with `--no-database`")),
+            });
         }
         found.extend(examined.report.diagnostics.clone());
         // In the order of the file; what was found in others comes last.

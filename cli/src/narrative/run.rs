@@ -23,7 +23,7 @@ use sqlx::PgPool;
 
 mod purse;
 
-use self::purse::Purse;
+pub(super) use self::purse::Purse;
 use super::{
     Reach, Surround,
     dry::{Rehearsal, RehearsedState},

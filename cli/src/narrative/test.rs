@@ -18,7 +18,7 @@ use botticelli_narrative::{
     Act, ActRecord, Ledger, Models, Narrative, NarrativeRun, Nothing, PlannedCall, Ports, RunOptions,
 };
 use botticelli_toml_document::nearest;
-use botticelli_workers::{NoCheckpoints, models, timeouts};
+use botticelli_workers::{models, prices, timeouts};
 use clap::Args;
 use serde_json::{Value, json, to_string_pretty};
 
@@ -31,7 +31,7 @@ use super::{
     Reach, Surround,
     remarks::{plural, tame},
     reports::{Reports, Showing},
-    run::Cast,
+    run::{Cast, Purse},
 };
 use crate::{AlreadySaid, table::short};
 
@@ -213,14 +213,15 @@ async fn played(test: &Test, surround: &Surround, casts: &Casts, outcome: &mut O
     let reports = Reports::new(std::io::sink(), Showing::Nothing);
     casts
         .with(test, async |models: &dyn Models, ledger: &dyn Ledger| {
+            let purse = Purse::before(ledger, prices(&surround.settings));
             let ports = Ports {
-                ledger,
+                ledger: &purse,
                 tables: &stage,
                 commands: &stage,
                 media: &Nothing,
                 state: &stage,
                 audience: &reports,
-                ..Ports::bare(models, &NoCheckpoints)
+                ..Ports::bare(models, &purse)
             };
             let run = botticelli_narrative::run(&narrative, &ports, &options).await;
             let acts = reports.finish()?;

@@ -238,6 +238,17 @@ async fn tables_are_checked_where_a_database_is_at_hand() {
     assert!(filter.contains("scroe"), "{filter}");
     assert!(*severity == "warning" && table.contains("tips"), "{table}");
     studio.narrative(&["check", "--no-database", "n.toml"]).await.ended(0);
+
+    // One that is configured and does not answer is not passed over in silence.
+    let studio = studio.on("postgres://nobody@127.0.0.1:1/nothing");
+    let said = studio.narrative(&["check", "n.toml"]).await.ended(0);
+    assert!(said.stdout.ends_with(": 1 warning\n"), "{}", said.stdout);
+    assert!(
+        said.stderr.contains("tables are not looked at, because the database"),
+        "{}",
+        said.stderr
+    );
+    studio.narrative(&["check", "--deny-warnings", "n.toml"]).await.ended(1);
 }
 
 /// A misspelt key, two acts with mistakes of which one hides behind the other, and models and tables beside and in them.

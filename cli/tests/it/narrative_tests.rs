@@ -47,6 +47,17 @@ expect = [
 }
 
 #[tokio::test]
+async fn a_test_keeps_to_what_its_narrative_may_spend() {
+    let tests = "[[test]]\nname = \"dear\"\nnarrative = \"tip.toml\"\nfails = \"the `spend` of the run is 1 calls\"\n";
+    let text = TIP.replace(
+        "description = \"Advice\"",
+        "description = \"Advice\"\nspend = { calls = 1 }",
+    );
+    let studio = Studio::with(&[("tip.toml", &text), ("t.toml", tests)]).saying(&[IDEA, POST]);
+    studio.narrative(&["test", "t.toml"]).await.ended(0);
+}
+
+#[tokio::test]
 async fn a_test_that_fails_says_which_reply_and_why() {
     let tests = r#"
 [[test]]

@@ -42,7 +42,11 @@ impl TableReader for PostTables<'_> {
                 return narrow(query, row).map(|row| Some(vec![row]));
             }
             let Some(pool) = self.pool else {
-                return Err(PortError::new(NotInHand(query.table.clone())));
+                let table = query.table.clone();
+                return Err(PortError::new(match self.in_hand {
+                    Some(_) => NotReadable::NotInHand(table),
+                    None => NotReadable::NoDatabase(table),
+                }));
             };
             let rows = match self.puller {
                 Some(lease) if query.pull => pull(pool, lease, query, key).await?,
@@ -80,12 +84,18 @@ async fn pull(
     Ok(rows)
 }
 
-/// A table was asked for where only the row in hand may be read.
+/// There is no table to be read here but that of the row in hand, if there is one.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "table `{0}` cannot be read here: a posting narrative reads `approved_posts`, which is the post being published"
-)]
-struct NotInHand(String);
+enum NotReadable {
+    #[error(
+        "table `{0}` cannot be read here: a posting narrative reads `approved_posts`, which is the post being published"
+    )]
+    NotInHand(String),
+    #[error(
+        "there is no database to read table `{0}` from: set DATABASE_URL to one that can be reached and has been migrated, or start `botticelli up`"
+    )]
+    NoDatabase(String),
+}
 
 /// The row in hand has no such column.
 #[derive(Debug, thiserror::Error)]

@@ -15,7 +15,7 @@ use crate::narrative::dry::usd;
 
 /// Keeps to the `spend` of a narrative and its acts, in memory and in front of another ledger. Budgets of the settings are the
 /// fleet's, and are not touched.
-pub(super) struct Purse<'a> {
+pub(in crate::narrative) struct Purse<'a> {
     behind: &'a dyn Ledger,
     prices: Prices,
     used: Mutex<Used>,
@@ -47,7 +47,7 @@ struct Open {
 }
 
 impl<'a> Purse<'a> {
-    pub(super) fn before(behind: &'a dyn Ledger, prices: Prices) -> Self {
+    pub(in crate::narrative) fn before(behind: &'a dyn Ledger, prices: Prices) -> Self {
         Self {
             behind,
             prices,
@@ -85,22 +85,29 @@ impl<'a> Purse<'a> {
 /// Which limit is in the way of a call that may use `more`.
 fn in_the_way(whose: &str, limit: Spend, used: Sum, more: Sum) -> Option<String> {
     type Show = fn(u64) -> String;
-    let checks: [(Show, _, _, _); 3] = [
-        (|calls| format!("{calls} calls"), limit.calls, used.calls, more.calls),
+    let smaller = "raise it, or give the act a smaller `max_tokens`";
+    let checks: [(Show, _, _, _, _); 3] = [
+        (
+            |calls| format!("{calls} calls"),
+            limit.calls,
+            used.calls,
+            more.calls,
+            "raise it, or let the model be asked less often",
+        ),
         (
             |tokens| format!("{tokens} tokens"),
             limit.tokens,
             used.tokens,
             more.tokens,
+            smaller,
         ),
-        (usd, limit.micro_usd, used.micro_usd, more.micro_usd),
+        (usd, limit.micro_usd, used.micro_usd, more.micro_usd, smaller),
     ];
-    checks.into_iter().find_map(|(show, limit, used, more)| {
+    checks.into_iter().find_map(|(show, limit, used, more, way_out)| {
         let limit = limit.filter(|limit| used.saturating_add(more) > *limit)?;
         let (limit, used, more) = (show(limit), show(used), show(more));
         Some(format!(
-            "the `spend` of {whose} is {limit}, of which {used} are used or held, and the call may need {more}; raise it, or give the \
-             act a smaller `max_tokens`"
+            "the `spend` of {whose} is {limit}, of which {used} are used or held, and the call may need {more}; {way_out}"
         ))
     })
 }
