@@ -29,15 +29,64 @@ pub(crate) fn compiled(schema: &Value) -> Result<Arc<Validator>, ValidationError
     Ok(validator)
 }
 
+/// Something that is wrong in a JSON schema.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SchemaMistake {
+    /// Where, as a JSON pointer.
+    pub at: String,
+    /// What is written there.
+    pub value: Value,
+    /// What is wrong with it.
+    pub detail: String,
+}
+
+impl SchemaMistake {
+    fn of(error: &ValidationError<'_>) -> Self {
+        Self {
+            at: error.instance_path().as_str().to_owned(),
+            value: error.instance().as_ref().clone(),
+            detail: error.to_string(),
+        }
+    }
+}
+
 /// Whether `schema` is a JSON schema that answers can be held against.
 ///
 /// # Errors
 ///
-/// The place and what is wrong there, in words.
-pub fn check_schema(schema: &Value) -> Result<(), String> {
-    match compiled(schema) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!("at `{}` {error}", error.instance_path().as_str())),
+/// Everything that is wrong in it, as far as that can be told before the rest is right.
+pub fn check_schema(schema: &Value) -> Result<(), Vec<SchemaMistake>> {
+    let Err(first) = compiled(schema) else { return Ok(()) };
+    let mut mistakes = Vec::new();
+    if let Ok(rules) = jsonschema::meta::validator_for(schema) {
+        mistakes.extend(rules.iter_errors(schema).map(|error| SchemaMistake::of(&error)));
+    }
+    push_patterns(schema, "", &mut mistakes);
+    if mistakes.is_empty() {
+        mistakes.push(SchemaMistake::of(&first));
+    }
+    Err(mistakes)
+}
+
+/// Adds patterns that are no regular expressions, which the rules of schemas do not tell.
+fn push_patterns(part: &Value, at: &str, mistakes: &mut Vec<SchemaMistake>) {
+    if let Some(pattern) = part.get("pattern").filter(|pattern| pattern.is_string())
+        && let Err(error) = jsonschema::validator_for(&serde_json::json!({ "pattern": pattern }))
+    {
+        mistakes.push(SchemaMistake {
+            at: format!("{at}/pattern"),
+            value: pattern.clone(),
+            detail: error.to_string(),
+        });
+    }
+    match part {
+        Value::Object(fields) => fields
+            .iter()
+            .for_each(|(key, field)| push_patterns(field, &format!("{at}/{key}"), mistakes)),
+        Value::Array(items) => (0..)
+            .zip(items)
+            .for_each(|(number, item)| push_patterns(item, &format!("{at}/{number}"), mistakes)),
+        _ => {}
     }
 }
 

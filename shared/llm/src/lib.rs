@@ -35,7 +35,7 @@ mod scripted;
 mod usage;
 mod wires;
 
-pub use compiled_schemas::check_schema;
+pub use compiled_schemas::{SchemaMistake, check_schema};
 #[cfg(feature = "embedded")]
 pub use embedded::{Embedded, EmbeddedError, EmbeddedOptions};
 pub use llm_error::{ErrorClass, LlmError, LlmFailure};

@@ -220,6 +220,17 @@ fn acts_and_inputs_must_make_sense() {
             "`n.toml`:5:10: the schema is empty; it wants at least a `type`",
         ),
         (
+            "[acts.a]\ninput = ['A']\nschema = { type = 'objekt', required = 'b', properties.b = { minimum = 'x', pattern = '[' } }\n",
+            "`n.toml`:5:10: this is no JSON schema: at `/properties/b/minimum` \"x\" is not of type \"number\"\n\
+             `n.toml`:5:10: this is no JSON schema: at `/type`, `objekt` is no type; did you mean `object`?\n\
+             `n.toml`:5:10: this is no JSON schema: at `/required` \"b\" is not of type \"array\"\n\
+             `n.toml`:5:10: this is no JSON schema: at `/properties/b/pattern` \"[\" is not a \"regex\"",
+        ),
+        (
+            "[acts.a]\ninput = ['A']\nschema = { type = 'object', required = ['bdy'], additionalProperties = false, properties.body = { type = 'string' } }\n",
+            "`n.toml`:5:10: no answer satisfies the schema: `/required` wants `bdy`, which is none of its `properties`; write it among the `properties`, or leave `additionalProperties = false` out",
+        ),
+        (
             "[acts.a]\ninput = ['A']\nschema = { const = 1979-05-27 }\n",
             "`n.toml`:5:10: the schema holds a date, which JSON does not know; write it in quotes",
         ),
@@ -240,6 +251,18 @@ fn acts_and_inputs_must_make_sense() {
             "`n.toml`:5:8: media `m` wants exactly one of `url`, `file` and `base64`",
         ),
     ]);
+}
+
+#[test]
+fn keywords_of_a_schema_that_mean_nothing_are_warned_of() {
+    let text = "[narrative.n]\ntoc = ['a']\n[acts.a]\ninput = ['A']\n[acts.a.schema]\ntype = 'object'\n\
+                properties.title = { type = 'string', minLenght = 3, x-note = 'ours' }\n";
+    let report = botticelli_narrative::check("n.toml", text, &botticelli_narrative::Surroundings::default());
+    let said: Vec<String> = report.diagnostics.iter().map(ToString::to_string).collect();
+    let expected =
+        "`n.toml`:5:1: the schema's keyword `/properties/title/minLenght` means nothing; did you mean `minLength`?";
+    assert_eq!(said, [expected]);
+    assert!(report.file.is_some());
 }
 
 #[test]
