@@ -1,10 +1,11 @@
 //! What is written for many jobs of this process in one transaction.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use botticelli_database::{ANSWER_LIMIT, Asked, Desk};
 use botticelli_queue::Lease;
-use tokio::time::{Instant, sleep, timeout};
+use futures_util::poll;
+use tokio::time::{sleep, timeout};
 
 use crate::{outcome::chain, record_error::RecordError};
 
@@ -39,10 +40,10 @@ pub(crate) async fn write_all<E: Entry>(tools: &E::Tools, entries: &[&E]) -> Vec
     if entries.len() <= 1 || error.is_outage() {
         return entries.iter().map(|_| Err(error.clone())).collect();
     }
-    let end = Instant::now() + ANSWER_LIMIT;
+    let mut limit = pin!(sleep(ANSWER_LIMIT));
     let mut answers = Vec::with_capacity(entries.len());
     for entry in entries {
-        if Instant::now() > end {
+        if poll!(limit.as_mut()).is_ready() {
             answers.push(Err(error.clone()));
             continue;
         }
