@@ -6,8 +6,7 @@ mod narrative;
 mod posting;
 mod targets;
 
-use targets::is_of_posts;
-pub(crate) use targets::{TargetRows, is_of_answer, target_rows};
+pub(crate) use targets::{TargetRows, is_of_answer, is_of_posts, rows_of, target_rows};
 
 use std::{
     num::NonZeroU32,

@@ -36,7 +36,7 @@ pub use pull::{Puller, give_back, pull_rows};
 pub use read::read_rows;
 pub use read_error::ReadError;
 pub use state::{Scope, StateEntry, StateError, load_state, save_state};
-pub use store::{store_batches, store_rows};
+pub use store::{store_batches, store_rows, try_rows};
 pub use store_error::{BatchError, Misfit, StoreError};
 pub use table_name::{ReadableTables, TableNameError};
 pub use target::{Batch, Origin, Shape, Target};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use botticelli_narrative::Row;
 use serde_json::Value;
-use sqlx::{Acquire, PgConnection, types::Json};
+use sqlx::{Acquire, PgConnection, PgPool, types::Json};
 
 use crate::{
     Batch, BatchError, Origin, StoreError, Target,
@@ -14,6 +14,7 @@ use crate::{
     matching::{Fitted, fit},
     misfit::locate,
     schema::{ensure_schema, execute, grant_to_insert},
+    table_name::TableName,
 };
 
 /// Stores rows of one origin in a target, as [`store_batches`] does. How many they are.
@@ -35,6 +36,35 @@ pub async fn store_rows(
     store_batches(connection, &[batch])
         .await
         .map_err(|refused| refused.error)
+}
+
+/// Why these rows cannot be stored as their target is now, if they cannot; nothing is stored. Anything can be stored in one that is not
+/// there yet.
+///
+/// # Errors
+///
+/// [`StoreError::Database`] when the database does not answer.
+pub async fn try_rows(pool: &PgPool, batch: &Batch<'_>) -> Result<Option<StoreError>, StoreError> {
+    let failed = StoreError::while_doing("tried", batch.target.table);
+    let mut transaction = botticelli_database::transaction(pool).await.map_err(failed)?;
+    batch.target.name()?;
+    let found = match TableName::of_content(batch.target.table) {
+        Some(name) => Table::find(&mut transaction, &name).await.map_err(failed)?,
+        None => None,
+    };
+    let stored = match found {
+        Some(_) => store_batches(&mut transaction, &[*batch]).await.map(drop),
+        None => Ok(()),
+    };
+    transaction.rollback().await.map_err(failed)?;
+    match stored {
+        Ok(()) => Ok(None),
+        Err(BatchError {
+            error: error @ StoreError::Database { .. },
+            ..
+        }) => Err(error),
+        Err(refused) => Ok(Some(refused.error)),
+    }
 }
 
 /// Stores rows in their targets, all or nothing, and makes the targets and columns that there are not. How many rows they are.

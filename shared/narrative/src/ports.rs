@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    narrative::{Budget, ModelChoice, Spend},
+    narrative::{Budget, ModelChoice, Spend, Target},
     table::TableQuery,
 };
 
@@ -206,6 +206,16 @@ pub trait TableReader: Send + Sync {
     ///
     /// [`PortError`] when the table or a column may not be read, does not exist, or cannot be reached.
     fn read<'a>(&'a self, query: &'a TableQuery, key: &'a str) -> PortFuture<'a, Option<Vec<Row>>>;
+
+    /// Why an output cannot be rows of `target`, as far as that can be told now; the model is told. None unless this is
+    /// implemented.
+    ///
+    /// # Errors
+    ///
+    /// [`PortError`] when the table cannot be reached.
+    fn refusal<'a>(&'a self, _target: &'a Target, _output: Option<&'a Value>) -> PortFuture<'a, Option<String>> {
+        Box::pin(async { Ok(None) })
+    }
 }
 
 /// Runs commands of platforms.

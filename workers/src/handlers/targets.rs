@@ -33,11 +33,11 @@ pub(crate) fn target_rows(outputs: Vec<Output>) -> (Vec<TargetRows>, Vec<String>
 }
 
 /// Whether what belongs there are posts.
-pub(super) fn is_of_posts(target: &Target) -> bool {
+pub(crate) fn is_of_posts(target: &Target) -> bool {
     POSTS.contains(&target.table.as_str())
 }
 
-fn rows_of(json: Option<Value>) -> Option<Vec<Row>> {
+pub(crate) fn rows_of(json: Option<Value>) -> Option<Vec<Row>> {
     let row = |item| match item {
         Value::Object(row) => Some(row),
         _ => None,

@@ -1,12 +1,19 @@
 //! The tables that narratives read.
 
-use botticelli_content::{Puller, ReadError, ReadableTables, pull_rows, read_rows};
-use botticelli_narrative::{PortError, PortFuture, Row, TableQuery, TableReader};
+use botticelli_content::{
+    Batch, Origin, Puller, ReadError, ReadableTables, Shape, StoreError, pull_rows, read_rows, try_rows,
+};
+use botticelli_narrative::{PortError, PortFuture, Row, TableQuery, TableReader, Target};
 use botticelli_queue::Lease;
+use serde_json::Value;
 use sqlx::PgPool;
 
 use super::held;
-use crate::shop::Shop;
+use crate::{
+    handlers::{is_of_answer, is_of_posts, rows_of},
+    outcome::chain,
+    shop::Shop,
+};
 
 /// The tables of narratives and of posts, with one of them narrowed to the row in hand.
 #[derive(Default)]
@@ -34,6 +41,19 @@ impl<'a> PostTables<'a> {
 }
 
 impl TableReader for PostTables<'_> {
+    /// What a run outside of a job says is stored nowhere.
+    fn refusal<'a>(&'a self, target: &'a Target, output: Option<&'a Value>) -> PortFuture<'a, Option<String>> {
+        Box::pin(async move {
+            match (self.pool, self.puller) {
+                (Some(pool), Some(job)) if !is_of_posts(target) => {
+                    let told = refusal(pool, job, &self.readable, target, output).await;
+                    told.map_err(PortError::new)
+                }
+                _ => Ok(None),
+            }
+        })
+    }
+
     fn read<'a>(&'a self, query: &'a TableQuery, key: &'a str) -> PortFuture<'a, Option<Vec<Row>>> {
         Box::pin(async move {
             if let Some((table, row)) = self.in_hand
@@ -63,6 +83,43 @@ impl TableReader for PostTables<'_> {
             }
         })
     }
+}
+
+/// Why an output of a job cannot be rows of `target` as it is now.
+async fn refusal(
+    pool: &PgPool,
+    job: Lease,
+    readable: &ReadableTables,
+    target: &Target,
+    output: Option<&Value>,
+) -> Result<Option<String>, StoreError> {
+    let Some(rows) = rows_of(output.cloned()) else {
+        let table = &target.table;
+        return Ok(Some(format!(
+            "it becomes rows of table `{table}`, so it must be a JSON object, or a list of them"
+        )));
+    };
+    let shape = target
+        .template
+        .as_deref()
+        .map_or(Shape::Inferred, |template| Shape::Like { template, readable });
+    let batch = Batch {
+        target: botticelli_content::Target {
+            table: &target.table,
+            shape,
+        },
+        rows: &rows,
+        origin: Origin {
+            run_id: job.job.0,
+            narrative: "",
+            act: "",
+            iteration: 1,
+            model: None,
+            prompt_hash: None,
+        },
+    };
+    let refused = try_rows(pool, &batch).await?;
+    Ok(refused.filter(is_of_answer).map(|error| chain(&error)))
 }
 
 /// Takes rows for a job. A worker that lost the job takes none: nobody would work on them.

@@ -43,31 +43,63 @@ async fn an_output_becomes_a_row_of_its_target_with_the_end_of_its_job() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn rows_that_the_table_cannot_take_are_asked_for_again() {
+async fn rows_that_the_table_cannot_take_are_asked_for_again_with_the_reason() {
     let bench = Bench::with(with(ROWS)).await;
-    for (job, answer) in [
-        r#"{"title": "Fork", "points": 5}"#,
-        r#"{"title": "Pin", "points": "many"}"#,
+    bench.llm.reply_next(text(r#"{"title": "Fork", "points": 5}"#));
+    bench.enqueue("say").await;
+    bench.ended(1).await;
+    for (job, (bad, reason)) in [
+        (r#"{"title": "Pin", "points": "many"}"#, "`points`"),
+        (r#"{"title": "Skewer", "points": [1]}"#, "`points`"),
     ]
     .into_iter()
     .enumerate()
     {
-        bench.llm.reply_next(text(answer));
-        if job == 1 {
-            bench.llm.reply_next(text(r#"{"title": "Pin", "points": 3}"#));
-        }
+        bench.llm.reply_next(text(bad));
+        bench.llm.reply_next(text(r#"{"title": "Pin", "points": 3}"#));
         bench.enqueue("say").await;
-        bench.ended(job + 1).await;
+        bench.ended(2 + job).await;
+        let requests = bench.llm.requests();
+        let told = requests.last().unwrap().prompt();
+        assert!(
+            told.contains(bad) && told.contains("Your answer cannot be used: ") && told.contains(reason),
+            "{told}"
+        );
     }
+    assert_eq!(bench.runs().await, ["1|success|"; 3]);
+    let rows = "select title, points from botticelli_content.achievements order by id";
+    assert_eq!(bench.database.rows(rows).await, ["Fork|5", "Pin|3", "Pin|3"]);
+}
+
+/// While it is asked there is no table, and when it has answered there is one of another shape.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_turns_out_at_the_end_that_the_table_cannot_take_is_told_in_the_next_try() {
+    let bench = Bench::with(with(ROWS)).await;
+    bench
+        .database
+        .execute(
+            "create function public.other_table() returns trigger language plpgsql as $$
+             begin
+               if not exists (select from pg_namespace where nspname = 'botticelli_content') then
+                 create schema botticelli_content;
+                 create table botticelli_content.achievements (title text, points bigint);
+               end if;
+               return new;
+             end $$;
+             create trigger other_table before insert on botticelli.act_checkpoints
+             for each row execute function public.other_table()",
+        )
+        .await;
+    bench.llm.reply_next(text(r#"{"title": "Pin", "points": "many"}"#));
+    bench.llm.reply_next(text(r#"{"title": "Pin", "points": 3}"#));
+    bench.enqueue("say").await;
+    bench.ended(1).await;
     let runs = bench.runs().await;
     assert!(
-        runs[1].starts_with("1|failure|") && runs[1].contains("points"),
+        runs[0].starts_with("1|failure|") && runs[0].contains("points"),
         "{runs:?}"
     );
-    assert_eq!(runs[2..], ["2|success|"]);
-    let rows = "select title, points from botticelli_content.achievements order by id";
-    assert_eq!(bench.database.rows(rows).await, ["Fork|5", "Pin|3"]);
-    // The model was told what was wrong with its answer.
+    assert_eq!(runs[1..], ["2|success|"]);
     let requests = bench.llm.requests();
     let told = requests.last().unwrap().prompt();
     assert!(

@@ -20,7 +20,7 @@ use super::{
     seed::seed_of,
 };
 use crate::{
-    narrative::{Act, InputSource, Narrative, Question, Work},
+    narrative::{Act, Answer, InputSource, Narrative, Question, Work},
     ports::{ActRecord, PortError, Receipt, RefusedAnswer},
     template::{Reply, Values},
 };
@@ -260,7 +260,12 @@ impl Player<'_> {
                 timeouts: timeouts(self.options.timeouts, question.timeout),
             }
         };
+        // What is repeated or said in plain words may become rows with what comes after it.
+        let is_last = frame.narrative.acts.last().is_some_and(|last| last.name == act.name);
+        let is_rows = is_last && act.repeat.is_none() && act.stores_output && frame.narrative.stores_output;
+        let is_rows = is_rows && question.answer != Answer::Text;
         let asked = Asked {
+            target: frame.narrative.target.as_ref().filter(|_| is_rows),
             narrative: &frame.narrative.name,
             act: &act.name,
             step: name,

@@ -20,18 +20,21 @@ pub(super) struct Usable {
     pub(super) raw: Option<String>,
 }
 
+/// A reply that cannot be used, and why.
+pub(super) fn unusable(reply: &Reply, provider: &str, why: &str) -> LlmError {
+    LlmError::new(ErrorClass::Malformed, provider, why)
+        .with_model(&reply.model)
+        .with_answer(&reply.text)
+        .with_usage(reply.usage)
+}
+
 /// Reads `reply` as what was asked for.
 ///
 /// # Errors
 ///
 /// [`LlmError`] of the class `Malformed`, with the reply's text and usage.
 pub(super) fn read(answer: &Answer, captures: &[Capture], reply: &Reply, provider: &str) -> Result<Usable, LlmError> {
-    let bad = |detail: &str| {
-        LlmError::new(ErrorClass::Malformed, provider, detail)
-            .with_model(&reply.model)
-            .with_answer(&reply.text)
-            .with_usage(reply.usage)
-    };
+    let bad = |detail: &str| unusable(reply, provider, detail);
     let text = reply.text.trim();
     if text.is_empty() {
         return Err(bad("it is blank"));

@@ -7,7 +7,7 @@ use tracing::Span;
 
 use super::{ActFailure, answer, answer::Usable};
 use crate::{
-    narrative::{Answer, AskedModel, Budget, Capture, ModelChoice, Spend},
+    narrative::{Answer, AskedModel, Budget, Capture, ModelChoice, Spend, Target},
     ports::{PlannedCall, Ports, Receipt, Reserved, Route, Ticket},
 };
 
@@ -23,6 +23,8 @@ pub(super) struct Asked<'a> {
     pub(super) request: Request,
     pub(super) models: &'a [AskedModel],
     pub(super) answer: &'a Answer,
+    /// The table that the answer is rows of.
+    pub(super) target: Option<&'a Target>,
     /// Parts that the answer must have.
     pub(super) captures: &'a [Capture],
     pub(super) repairs: u32,
@@ -126,6 +128,13 @@ async fn ask_one(
         let read = result.and_then(|reply| {
             answer::read(asked.answer, asked.captures, &reply, provider).map(|usable| (usable, reply))
         });
+        let read = match read {
+            Ok((usable, reply)) => match refusal(ports, asked, &usable).await {
+                Some(why) => Err(answer::unusable(&reply, provider, &why)),
+                None => Ok((usable, reply)),
+            },
+            Err(error) => Err(error),
+        };
         let error = match read {
             Ok((usable, reply)) => {
                 tally.usage += reply.usage;
@@ -169,6 +178,15 @@ async fn ask_one(
         sent_hash = Cow::Owned(request.prompt_hash());
         tally.discarded.push(bad);
     }
+}
+
+/// Why an answer cannot be what is kept of it. That this could not be told is no reason to lose a paid answer.
+async fn refusal(ports: &Ports<'_>, asked: &Asked<'_>, usable: &Usable) -> Option<String> {
+    let refusal = ports.tables.refusal(asked.target?, usable.json.as_ref()).await;
+    refusal.unwrap_or_else(|error| {
+        tracing::warn!(act.name = asked.act, %error, "Could not look whether an answer can be stored");
+        None
+    })
 }
 
 async fn reserve(
