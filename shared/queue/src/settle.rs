@@ -50,16 +50,10 @@ impl PutBack {
 ///
 /// [`QueueError::LeaseLost`] when it is not, [`QueueError::Database`] when the statement fails.
 pub async fn hold(connection: &mut PgConnection, lease: Lease) -> Result<(), QueueError> {
-    let held = sqlx::query(sql(
-        "select from botticelli.claims where id = $1 and worker_id = $2 and get_bit(open, $3) = 1 for update",
-    ))
-    .bind(lease.claim)
-    .bind(lease.worker)
-    .bind(i32::from(lease.place))
-    .execute(connection)
-    .await
-    .map_err(QueueError::while_doing("check a job's lease"))?;
-    fenced(lease, held.rows_affected())
+    match hold_all(connection, &[lease]).await?.first() {
+        None => Ok(()),
+        Some(lease) => Err(QueueError::LeaseLost(*lease)),
+    }
 }
 
 /// As [`hold`] for many jobs, in one statement. Gives the leases that are gone.

@@ -137,7 +137,7 @@ impl Player<'_> {
             receipts,
             shown,
             outputs,
-        } = self.work(step).instrument(span).await?;
+        } = self.work(step, &key).instrument(span).await?;
         let state = captured(&act.captures, &record.reply, record.json.as_ref());
         record.state = state.map_err(|failure| step.failed(failure))?;
         let saved = self.ports.checkpoints.save(&key, &record, &receipts).await;
@@ -165,7 +165,8 @@ impl Player<'_> {
         })
     }
 
-    async fn work(&self, step: &Step<'_, '_>) -> Result<Worked, RunError> {
+    /// Does the work of a step; `key` is under which its record is kept.
+    async fn work(&self, step: &Step<'_, '_>, key: &str) -> Result<Worked, RunError> {
         let (gathered, outputs) = self.gather(step).await?;
         let mut record = step.record();
         // Earlier tables are on earlier records.
@@ -185,11 +186,12 @@ impl Player<'_> {
                 outputs,
             });
         };
-        let key = format!("{}{}", self.options.step_prefix, step.name);
-        let refused = self.ports.checkpoints.refused(&key).await;
-        let answered = match refused {
+        let answered = match self.ports.checkpoints.refused(key).await {
             Ok(refused) => self.ask(step, question, &gathered, refused).await,
-            Err(source) => Err(ActFailure::Checkpoint { step: key, source }),
+            Err(source) => Err(ActFailure::Checkpoint {
+                step: key.to_owned(),
+                source,
+            }),
         };
         let Answered {
             usable,
