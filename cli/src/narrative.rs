@@ -4,6 +4,7 @@ mod check;
 mod diff;
 mod dry;
 mod placeholder;
+mod purse;
 mod remarks;
 mod reports;
 mod run;

@@ -21,13 +21,11 @@ use clap::Args;
 use serde_json::{Map, Value, to_string_pretty};
 use sqlx::PgPool;
 
-mod purse;
-
-pub(super) use self::purse::Purse;
 use super::{
     Reach, Surround,
     dry::{Rehearsal, RehearsedState},
     errors,
+    purse::Purse,
     remarks::tame,
     reports::{Reports, Showing, outcome},
 };

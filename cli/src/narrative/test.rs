@@ -29,9 +29,10 @@ use self::{
 };
 use super::{
     Reach, Surround,
+    purse::Purse,
     remarks::{plural, tame},
     reports::{Reports, Showing},
-    run::{Cast, Purse},
+    run::Cast,
 };
 use crate::{AlreadySaid, table::short};
 

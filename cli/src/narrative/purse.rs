@@ -11,11 +11,11 @@ use botticelli_narrative::{
 };
 use botticelli_workers::no_price;
 
-use crate::narrative::dry::usd;
+use super::dry::usd;
 
 /// Keeps to the `spend` of a narrative and its acts, in memory and in front of another ledger. Budgets of the settings are the
 /// fleet's, and are not touched.
-pub(in crate::narrative) struct Purse<'a> {
+pub(super) struct Purse<'a> {
     behind: &'a dyn Ledger,
     prices: Prices,
     used: Mutex<Used>,
@@ -47,7 +47,7 @@ struct Open {
 }
 
 impl<'a> Purse<'a> {
-    pub(in crate::narrative) fn before(behind: &'a dyn Ledger, prices: Prices) -> Self {
+    pub(super) fn before(behind: &'a dyn Ledger, prices: Prices) -> Self {
         Self {
             behind,
             prices,
