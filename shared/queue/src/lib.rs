@@ -58,8 +58,7 @@ pub use look::{JobDetails, QueueStanding, Try, UnfinishedJob, find_job, list_unf
 pub use prune::{Pruned, prune};
 pub use queues::{has_unfinished, register_queue};
 pub use report::{
-    LogLevel, LogLine, Progress, Report, add_to_log, check_result, job_log, report_all, report_progress, save_result,
-    save_results,
+    LogLevel, LogLine, Progress, Report, add_to_log, job_log, report_all, report_progress, save_result, save_results,
 };
 pub use rescue::{RescuedJob, rescue};
 pub use settle::{

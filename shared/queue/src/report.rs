@@ -157,42 +157,43 @@ fn column<T>(reports: &[Report<'_>], value: impl Fn(&Report<'_>) -> T) -> Vec<T>
 ///
 /// [`QueueError::Invalid`] when the result takes more than 256 KiB, [`QueueError::Database`] when the statement fails.
 pub async fn save_result(connection: &mut PgConnection, lease: Lease, result: &Value) -> Result<(), QueueError> {
-    save_results(connection, &[(lease, result)]).await
+    match save_results(connection, &[(lease, result)]).await?.pop() {
+        None => Ok(()),
+        Some((lease, reason)) => Err(QueueError::Invalid(format!("the result of job {} {reason}", lease.job))),
+    }
 }
 
-/// As [`save_result`] for many jobs, in one statement.
+/// As [`save_result`] for many jobs, in one statement. Gives the jobs whose results cannot be kept, and why; the text follows on what
+/// it is.
 ///
 /// # Errors
 ///
-/// As [`save_result`]; nothing is kept then.
-pub async fn save_results(connection: &mut PgConnection, results: &[(Lease, &Value)]) -> Result<(), QueueError> {
-    if results.is_empty() {
-        return Ok(());
-    }
+/// [`QueueError::Database`] when the statement fails; nothing is kept then.
+pub async fn save_results(
+    connection: &mut PgConnection,
+    results: &[(Lease, &Value)],
+) -> Result<Vec<(Lease, String)>, QueueError> {
+    let (mut kept, mut unfit) = (Vec::with_capacity(results.len()), Vec::new());
     for (lease, result) in results {
-        let invalid = |reason| QueueError::Invalid(format!("the result of job {} {reason}", lease.job));
-        fitting(result).map_err(invalid)?;
+        match fitting(result) {
+            Ok(()) => kept.push((lease, result)),
+            Err(reason) => unfit.push((*lease, reason)),
+        }
+    }
+    if kept.is_empty() {
+        return Ok(unfit);
     }
     sqlx::query(sql(
         "select botticelli.save_result(job, attempt, result)
          from unnest($1::bigint[], $2::integer[], $3::jsonb[]) as done (job, attempt, result)",
     ))
-    .bind(results.iter().map(|(lease, _)| lease.job).collect::<Vec<_>>())
-    .bind(results.iter().map(|(lease, _)| lease.attempt).collect::<Vec<_>>())
-    .bind(results.iter().map(|(_, result)| result).collect::<Vec<_>>())
+    .bind(kept.iter().map(|(lease, _)| lease.job).collect::<Vec<_>>())
+    .bind(kept.iter().map(|(lease, _)| lease.attempt).collect::<Vec<_>>())
+    .bind(kept.iter().map(|(_, result)| result).collect::<Vec<_>>())
     .execute(connection)
     .await
     .map_err(refused("keep results of jobs"))?;
-    Ok(())
-}
-
-/// Why a result cannot be kept: [`save_result`] would refuse it.
-///
-/// # Errors
-///
-/// The reason, for people.
-pub fn check_result(result: &Value) -> Result<(), String> {
-    fitting(result)
+    Ok(unfit)
 }
 
 /// The log of a job, the first line first.

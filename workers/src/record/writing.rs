@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use botticelli_actors::{Ending, clear_checkpoints, finish_executions, record_success};
 use botticelli_content::give_back;
 use botticelli_posts::release;
-use botticelli_queue::{ClaimedJob, Lease, check_result, complete, complete_all, hold_all, save_results};
+use botticelli_queue::{ClaimedJob, Lease, complete, complete_all, hold_all, save_results};
 use serde_json::Value;
 use sqlx::PgConnection;
 
@@ -78,10 +78,7 @@ impl<'c> Writing<'c> {
 
     /// Keeps what came of a job for those that wait for it. What is too large stays with the execution alone.
     pub(super) fn keep_result(&mut self, job: &ClaimedJob, result: &Value) {
-        match check_result(result) {
-            Ok(()) => self.results.push((job.lease, result.clone())),
-            Err(reason) => tracing::warn!(job.id = %job.lease.job, "Did not keep a result, which {reason}"),
-        }
+        self.results.push((job.lease, result.clone()));
     }
 
     /// Lets go of what was kept under the id of a job that is over.
@@ -118,7 +115,9 @@ impl<'c> Writing<'c> {
         let endings: Vec<Ending<'_>> = self.executions.iter().map(Execution::ending).collect();
         let results: Vec<(Lease, &Value)> = self.results.iter().map(|(lease, result)| (*lease, result)).collect();
         finish_executions(self.connection, &endings).await?;
-        save_results(self.connection, &results).await?;
+        for (lease, reason) in save_results(self.connection, &results).await? {
+            tracing::warn!(job.id = %lease.job, "Did not keep a result, which {reason}");
+        }
         clear_checkpoints(self.connection, &self.over).await?;
         release(self.connection, &self.over).await?;
         Ok(())
