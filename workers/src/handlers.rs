@@ -6,7 +6,7 @@ mod narrative;
 mod posting;
 mod targets;
 
-pub(crate) use targets::{TargetRows, is_of_answer, is_of_posts, rows_of, target_rows};
+pub(crate) use targets::{TargetRows, content_target, is_of_answer, is_of_posts, rows_of, target_rows};
 
 use std::{
     num::NonZeroU32,

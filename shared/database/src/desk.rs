@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::oneshot;
 
 /// Questions that go together at the most.
-const MOST_TOGETHER: usize = 64;
+pub const MOST_TOGETHER: usize = 64;
 
 /// A question that came to a [`Desk`], and whom to answer.
 #[derive(Debug)]

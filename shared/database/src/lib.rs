@@ -11,7 +11,7 @@ mod sessionless;
 mod transaction;
 
 pub use connect::{ANSWER_LIMIT, ConnectError, PoolSize, connect, connect_sessionless, has_sessions, limit_session};
-pub use desk::{Asked, Desk};
+pub use desk::{Asked, Desk, MOST_TOGETHER};
 pub use refusal::Refusal;
 pub use schema::{SchemaError, check_schema, migrate};
 pub use schema_name::{SchemaName, SchemaNameError, SchemaTaken, serve_schema, served_schema, sql};

@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use botticelli_actors::Outcome as Ended;
+use botticelli_database::MOST_TOGETHER;
 use botticelli_queue::Finished;
 use botticelli_telemetry::Status;
 use chrono::{DateTime, Utc};
@@ -53,9 +54,6 @@ pub(super) enum CompleterMessage {
     /// Record what has come together. It comes behind the ends that were told until it was sent.
     Record,
 }
-
-/// Ends recorded together at most.
-const MOST_TOGETHER: usize = 64;
 
 /// Records the ends of jobs, those together that came while the last ones were recorded.
 pub(super) struct Completer;

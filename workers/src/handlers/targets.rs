@@ -66,16 +66,8 @@ impl TargetRows {
     /// The same as the room of tables wants it.
     pub(crate) fn batch<'a>(&'a self, run_id: i64, readable: &'a ReadableTables) -> Batch<'a> {
         let output = &self.output;
-        let shape = match (&self.target.template, &output.schema) {
-            (Some(template), _) => Shape::Like { template, readable },
-            (None, Some(schema)) => Shape::Declared(schema),
-            (None, None) => Shape::Inferred,
-        };
         Batch {
-            target: botticelli_content::Target {
-                table: &self.target.table,
-                shape,
-            },
+            target: content_target(&self.target, output.schema.as_deref(), readable),
             rows: &self.rows,
             origin: Origin {
                 run_id,
@@ -86,6 +78,23 @@ impl TargetRows {
                 prompt_hash: output.prompt_hash.as_deref(),
             },
         }
+    }
+}
+
+/// A target as the room of tables wants it; `schema` is that of the act whose output is stored.
+pub(crate) fn content_target<'a>(
+    target: &'a Target,
+    schema: Option<&'a Value>,
+    readable: &'a ReadableTables,
+) -> botticelli_content::Target<'a> {
+    let shape = match (&target.template, schema) {
+        (Some(template), _) => Shape::Like { template, readable },
+        (None, Some(schema)) => Shape::Declared(schema),
+        (None, None) => Shape::Inferred,
+    };
+    botticelli_content::Target {
+        table: &target.table,
+        shape,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The tables that narratives read.
 
 use botticelli_content::{
-    Batch, Origin, Puller, ReadError, ReadableTables, Shape, StoreError, pull_rows, read_rows, try_rows,
+    Batch, Origin, Puller, ReadError, ReadableTables, StoreError, pull_rows, read_rows, try_rows,
 };
 use botticelli_narrative::{PortError, PortFuture, Row, TableQuery, TableReader, Target};
 use botticelli_queue::Lease;
@@ -10,7 +10,7 @@ use sqlx::PgPool;
 
 use super::held;
 use crate::{
-    handlers::{is_of_answer, is_of_posts, rows_of},
+    handlers::{content_target, is_of_answer, is_of_posts, rows_of},
     outcome::chain,
     shop::Shop,
 };
@@ -99,15 +99,9 @@ async fn refusal(
             "it becomes rows of table `{table}`, so it must be a JSON object, or a list of them"
         )));
     };
-    let shape = target
-        .template
-        .as_deref()
-        .map_or(Shape::Inferred, |template| Shape::Like { template, readable });
     let batch = Batch {
-        target: botticelli_content::Target {
-            table: &target.table,
-            shape,
-        },
+        // The table is there, so what shape it would be made in does not count.
+        target: content_target(target, None, readable),
         rows: &rows,
         origin: Origin {
             run_id: job.job.0,
